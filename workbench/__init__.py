@@ -1,0 +1,1 @@
+"""Workbench: from domain experts to the merged checkpoint that is worth aligning."""

@@ -1,0 +1,97 @@
+"""What a leaderboard shows, before it is decided how: sections of rows and columns of cells, and lists of text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from workbench.board.numbers import MISSING
+from workbench.records import ScoreRow, Selection, Unavailable
+
+
+@dataclass(frozen=True)
+class Board:
+    """Everything that a leaderboard is made of.
+
+    Attributes:
+        title: Heading of the page.
+        baseline: Name of the model that gains are measured against.
+        rows: Scores of both roles; models are shown in the order in which they first appear.
+        unavailable: Tasks that could not be scored, with reasons.
+        selection: The choice, if one was made.
+        notes: Sentences to show at the end.
+        labels: Model name -> a remark such as "shortened run".
+    """
+
+    title: str
+    baseline: str
+    rows: tuple[ScoreRow, ...]
+    unavailable: tuple[Unavailable, ...] = ()
+    selection: Selection | None = None
+    notes: tuple[str, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One value: `main` is the number, `extra` what qualifies it (its standard error), `best` of its column."""
+
+    main: str
+    extra: str = ""
+    best: bool = False
+
+
+@dataclass(frozen=True)
+class Column:
+    """Cells from top to bottom under a header; `items` and `chance` are the foot, empty where they mean nothing."""
+
+    header: str
+    cells: tuple[Cell, ...]
+    items: str = ""
+    chance: str = ""
+
+
+def foot_rows(columns: Sequence[Column]) -> list[tuple[str, tuple[str, ...]]]:
+    """Label and texts of each row of the foot; a row that says nothing is left out."""
+    rows = [
+        ("items", tuple(column.items for column in columns)),
+        ("chance", tuple(column.chance for column in columns)),
+    ]
+    return [(label, texts) for label, texts in rows if set(texts) - {"", MISSING}]
+
+
+@dataclass(frozen=True)
+class RowName:
+    """The model of a row, its label, and whether it was chosen or is the baseline."""
+
+    model: str
+    label: str
+    chosen: bool
+    baseline: bool
+
+
+@dataclass(frozen=True)
+class Section:
+    """The scores of one role. Without any score, `names` and `columns` are empty."""
+
+    heading: str
+    remark: str
+    names: tuple[RowName, ...]
+    columns: tuple[Column, ...]
+    footnotes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Item:
+    """An entry of a list: whom it is about (may be empty), and what there is to say."""
+
+    subject: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A list under a heading."""
+
+    heading: str
+    items: tuple[Item, ...]

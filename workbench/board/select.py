@@ -1,0 +1,92 @@
+"""Choose one candidate by its validation scores, and say why it and why not the others.
+
+Test scores never come in here: choosing by them would make the number that is reported afterwards a training result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from workbench.board.comparable import scores_in_mean
+from workbench.board.constraints import Failure, falls_too_far, gains_too_seldom, lacks_scores, nobody_passes
+from workbench.board.reasons import Contest, TieBreak, mean_of, rank, why_chosen, why_not
+from workbench.board.summary import Summary, gains, summarise
+from workbench.board.table import Frame
+from workbench.errors import UserError
+from workbench.records import Rejection, Selection
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What a choice is made by: the highest mean among the candidates that meet both constraints.
+
+    Attributes:
+        by: The measure that ranks.
+        datasets_gained_at_least: Smallest #DG; 0 asks for nothing.
+        max_drop: Largest fall below the baseline on any task in the mean, on the scale of the scores (0.02 is two
+            points in a hundred); None allows any.
+        tie_break: Between equal means, the lower CV of gains or the higher #DG; after that, the order of the list.
+    """
+
+    by: Literal["mean"] = "mean"
+    datasets_gained_at_least: int = 0
+    max_drop: float | None = None
+    tie_break: TieBreak = "cv_of_gains"
+
+
+def choose(frame: Frame, baseline: str, candidates: Sequence[str], rule: Rule) -> Selection:
+    """The best candidate under the rule, with reasons for it and one sentence for every other.
+
+    Args:
+        frame: Tidy validation scores of at least the baseline and the candidates.
+        baseline: Name of the model that gains are measured against.
+        candidates: Names that may be chosen; an earlier one wins a full tie. The baseline may be among them.
+        rule: Constraints, measure and tie break.
+
+    Returns:
+        The selection; its `rejected` holds the candidates that met the rule by rank, then the others as listed.
+
+    Raises:
+        ValueError: the frame holds a row that is not validation; a bug of ours, never the user's.
+        UserError: no candidate was named, or none meets the rule.
+    """
+    _refuse_other_roles(frame)
+    names = list(dict.fromkeys(candidates))
+    if not names:
+        raise UserError("There is no candidate to choose from. List at least one under `candidates` of the run file.")
+    summaries = {summary.model: summary for summary in summarise(frame, baseline)}
+    failures = _failures(names, frame, summaries, baseline, rule)
+    ranked = rank([summaries[name] for name in names if not failures[name]], rule.tie_break)
+    if not ranked:
+        raise nobody_passes(failures)
+    winner, *losers = ranked
+    scored = sum(name in summaries for name in names)
+    return Selection(
+        model=winner.model,
+        model_id=winner.model_id,
+        value=mean_of(winner),
+        reasons=why_chosen(Contest(winner, losers, baseline, len(names), scored, rule.tie_break)),
+        rejected=(
+            *(Rejection(loser.model, why_not(loser, winner, rule.tie_break)) for loser in losers),
+            *(Rejection(name, "; ".join(f.sentence for f in failed)) for name, failed in failures.items() if failed),
+        ),
+    )
+
+
+def _failures(
+    names: Sequence[str], frame: Frame, summaries: Mapping[str, Summary], baseline: str, rule: Rule
+) -> dict[str, list[Failure]]:
+    scores = scores_in_mean(frame)
+    failures = {name: lacks_scores(name, [baseline, *names], scores) for name in names}
+    for name in [name for name, failed in failures.items() if not failed]:
+        failures[name] += gains_too_seldom(summaries[name], rule.datasets_gained_at_least)
+        failures[name] += falls_too_far(gains(scores, name, baseline), baseline, rule.max_drop)
+    return failures
+
+
+def _refuse_other_roles(frame: Frame) -> None:
+    others = sorted(set(frame["role"]) - {"validation"})
+    if others:
+        raise ValueError(f"a choice may read validation scores only, but was handed rows of role {', '.join(others)}")

@@ -1,0 +1,34 @@
+"""`workbench board`: the leaderboard of what a run has scored so far."""
+
+from __future__ import annotations
+
+import argparse
+
+from workbench.cli.common import run_argument, run_file, runs_argument
+from workbench.cli.console import console
+from workbench.errors import DataMissing
+from workbench.plan import plan
+from workbench.results import board_of, write_board
+from workbench.run import found_so_far
+from workbench.specs.project import load_run
+from workbench.store import Store
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the verb."""
+    run_argument(parser)
+    runs_argument(parser)
+
+
+def main(options: argparse.Namespace) -> int:
+    """Show and write the board; nothing is scored."""
+    from workbench.board.render import to_rich
+
+    planned, store = plan(load_run(run_file(options.run))), Store(options.runs)
+    board = board_of(found_so_far(planned, store))
+    if board is None:
+        raise DataMissing(f"{planned.declared.file}: its base is not scored yet. Run: workbench run {options.run}")
+    console.print(to_rich(board))
+    for path in write_board(board, store.root / planned.declared.run.run):
+        console.print(f"wrote {path}", style="dim")
+    return 0

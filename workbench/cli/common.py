@@ -1,0 +1,29 @@
+"""Arguments and look-ups that several verbs share."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from workbench.errors import UserError
+
+
+def run_argument(parser: argparse.ArgumentParser) -> None:
+    """The run file."""
+    parser.add_argument("run", help="a run file, or its name in merges/ (demo for merges/demo.yaml)")
+
+
+def runs_argument(parser: argparse.ArgumentParser) -> None:
+    """The folder of results."""
+    parser.add_argument(
+        "--runs", type=Path, default=Path("runs"), help="folder for everything computed (default: runs)"
+    )
+
+
+def run_file(given: str) -> Path:
+    """The run file that the user means. Raises UserError when there is none."""
+    for path in (Path(given), Path("merges") / f"{given}.yaml", Path("merges") / given):
+        if path.is_file():
+            return path
+    known = ", ".join(sorted(p.stem for p in Path("merges").glob("*.yaml"))) or "none here"
+    raise UserError(f"{given}: there is no such run file. In merges/: {known}.")

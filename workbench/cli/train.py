@@ -1,0 +1,31 @@
+"""`workbench train`: train one expert and put its adapter where the project ships it."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from workbench.cli.common import runs_argument
+from workbench.cli.console import Reporter, console
+from workbench.publish import publish
+from workbench.specs.project import load_expert
+from workbench.store import Store
+from workbench.train import train_expert, training_plan
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the verb."""
+    parser.add_argument("expert", type=Path, help="an expert's declaration, such as experts/medcode.yaml")
+    runs_argument(parser)
+
+
+def main(options: argparse.Namespace) -> int:
+    """Train, or take what is trained already, then publish the adapter with its manifest."""
+    project, spec, base = load_expert(options.expert)
+    steps = training_plan(project, options.expert.stem, spec, base)
+    reporter = Reporter(len(steps))
+    with reporter.drawing():
+        artifact = train_expert(project, steps, Store(options.runs), reporter.starting, reporter.progress)
+    shipped = publish(artifact, spec, project.root / "experts" / options.expert.stem)
+    console.print(f"[green]✔[/] {project.shown(shipped)} · id {artifact.manifest['id'][:12]}")
+    return 0

@@ -1,0 +1,77 @@
+"""How each source becomes training examples: an explicit table of (source, format) -> function.
+
+An example is a prompt and a completion. Plain documents have an empty prompt. Only training and validation splits are
+read here; test splits belong to the benchmarks.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from workbench.data import icd10cm
+from workbench.data.sources import path_of
+
+LINES_PER_DOCUMENT = 24
+MAX_DIALOGUE_WORDS = 600
+
+
+@dataclass(frozen=True)
+class Example:
+    """Text to learn from; the loss may be limited to `completion`."""
+
+    prompt: str
+    completion: str
+
+
+def read_csv(path: Path) -> list[dict[str, str]]:
+    """Rows of a UTF-8 CSV with a header."""
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        return list(csv.DictReader(file))
+
+
+def _code_lines(seed: int) -> list[Example]:
+    lines = icd10cm.code_lines(seed)
+    groups = (lines[i : i + LINES_PER_DOCUMENT] for i in range(0, len(lines), LINES_PER_DOCUMENT))
+    return [Example("", "\n".join(["ICD-10-CM codes", *group])) for group in groups]
+
+
+def dialogue_to_note(dialogue: str, note: str, header: str) -> Example:
+    """A visit's dialogue as prompt, its note as completion. Long dialogues keep their first words."""
+    words = dialogue.split(" ")
+    cut = " ".join(words[:MAX_DIALOGUE_WORDS])
+    return Example(f"Dialogue:\n{cut.strip()}\n\nClinical note, {header}:\n", note.strip())
+
+
+def _mts_dialogue_to_note(seed: int) -> list[Example]:
+    rows = read_csv(path_of("mts-dialog", "MTS-Dialog-TrainingSet.csv"))
+    return [dialogue_to_note(r["dialogue"], r["section_text"], r["section_header"]) for r in rows]
+
+
+def _aci_dialogue_to_note(seed: int) -> list[Example]:
+    rows = read_csv(path_of("aci-bench", "train.csv"))
+    return [dialogue_to_note(r["dialogue"], r["note"], "full") for r in rows]
+
+
+def _aci_notes(seed: int) -> list[Example]:
+    return [Example("", r["note"].strip()) for r in read_csv(path_of("aci-bench", "train.csv"))]
+
+
+FORMATS: dict[tuple[str, str], Callable[[int], list[Example]]] = {
+    ("icd10cm", "code_lines"): _code_lines,
+    ("mts-dialog", "dialogue_to_note"): _mts_dialogue_to_note,
+    ("aci-bench", "dialogue_to_note"): _aci_dialogue_to_note,
+    ("aci-bench", "notes"): _aci_notes,
+}
+
+
+def examples(source: str, format: str, seed: int) -> list[Example]:
+    """All examples of a source in a format. The seed orders what has no order of its own."""
+    return FORMATS[source, format](seed)
+
+
+def formats_of(source: str) -> Iterable[str]:
+    """Formats that a source can be read in."""
+    return [name for owner, name in FORMATS if owner == source]

@@ -1,0 +1,226 @@
+"""Declarations to ordered steps with ids. Reads specs and small files; no weights, no torch.
+
+base -> adapter -> expert -> merge -> score -> pick -> merge -> score -> select -> align -> score
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+from workbench.data.sources import SOURCES, missing
+from workbench.errors import UserError
+from workbench.ids import Plain, content_id, file_sha256, folder_sha256
+from workbench.records import Role, Unavailable
+from workbench.specs.expand import BASE, Merge
+from workbench.specs.models import BaseSpec, ExpertSpec
+from workbench.specs.project import Declared, Project
+from workbench.specs.run import Handoff, Stage
+from workbench.specs.suite import SuiteSpec, TaskEntry
+
+StepKind = Literal["base", "adapter", "expert", "merge", "score", "pick", "select", "align"]
+
+VERSIONS: Mapping[StepKind, int] = {
+    "base": 1, "adapter": 1, "expert": 1, "merge": 1, "score": 1, "pick": 1, "select": 1, "align": 1,
+}  # fmt: skip
+"""Raised when the code of a step changes what it writes: results of older code are then computed again."""
+
+PREFERENCES = Path(__file__).parent / "alignment" / "preferences"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One unit of work with a content id. `options` change how it is done, never what comes out."""
+
+    kind: StepKind
+    name: str
+    spec: Plain
+    inputs: tuple[str, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def id(self) -> str:
+        """Content id: kind, code version, spec, inputs in listed order."""
+        return content_id(self.kind, VERSIONS[self.kind], self.spec, self.inputs)
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A model that stands on the board: the step that makes it and the steps that score it, by role."""
+
+    name: str
+    model: Step
+    scores: Mapping[Role, Step]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All steps of a run, inputs before those that read them."""
+
+    declared: Declared
+    steps: tuple[Step, ...]
+    board: tuple[Scored, ...]
+    unavailable: tuple[Unavailable, ...]
+    select: Step
+    align: Step | None
+
+    def step(self, step_id: str) -> Step:
+        """The step of an id."""
+        return next(step for step in self.steps if step.id == step_id)
+
+
+def base_step(name: str, spec: BaseSpec, declared_in: Path) -> Step:
+    """The step that brings a base model onto this machine."""
+    return Step("base", name, {"source": _source(spec, declared_in), "dtype": spec.dtype}, (), {"spec": spec})
+
+
+def _source(spec: BaseSpec, declared_in: Path) -> Plain:
+    source = spec.source.model_dump()
+    if "path" in source:  # a local folder is known by its bytes, not by its place
+        folder = declared_in.parent / source["path"]
+        if not folder.is_dir():
+            raise UserError(f"{declared_in}: {source['path']} is no folder. Give one in the transformers layout.")
+        return {"files": {p.name: file_sha256(p) for p in sorted(folder.iterdir()) if p.is_file()}}
+    return source
+
+
+def adapter_step(name: str, spec: ExpertSpec, base: Step) -> Step:
+    """The step that trains an expert. How often it saves a checkpoint is no part of its id; its data are."""
+    train = spec.train.model_dump(exclude={"save_steps"})
+    corpora = [{**corpus.model_dump(), "data": _data(corpus.source)} for corpus in spec.corpora]
+    lora = spec.lora.model_dump() if spec.lora else None
+    plain = {"corpora": corpora, "lora": lora, "full": spec.full, "train": train, "seed": spec.seed}
+    return Step("adapter", name, plain, (base.id,), {"spec": spec})
+
+
+def _data(source: str) -> Plain:
+    found = SOURCES[source]
+    if found.package:
+        return {found.package: version(found.package)}
+    return {file.name: file.sha256 for file in found.files}
+
+
+def plan(declared: Declared) -> Plan:
+    """The plan of a run. Raises UserError when a local folder that it names is not there."""
+    return _Planner(declared).plan()
+
+
+class _Planner:
+    """Adds steps in order, each once."""
+
+    def __init__(self, declared: Declared) -> None:
+        self.declared = declared
+        self.steps: dict[str, Step] = {}
+        self.models: dict[str, Step] = {}
+        self.scored: dict[str, Scored] = {}
+        self.suites: dict[Role, tuple[Plain, tuple[Unavailable, ...]]] = {
+            role: _tasks(declared.suites[role], declared.project) for role in _roles()
+        }
+
+    def add(self, step: Step) -> Step:
+        return self.steps.setdefault(step.id, step)
+
+    def plan(self) -> Plan:
+        run = self.declared.run
+        base_file = self.declared.project.model_file(run.base)
+        base = self.add(base_step(run.base, self.declared.base, base_file))
+        self.models[BASE] = base
+        self.score(BASE, base)
+        for name in run.experts:
+            spec = self.declared.experts[name]
+            adapter = self.add(adapter_step(name, spec, base))
+            self.models[name] = self.add(Step("expert", name, {}, (base.id, adapter.id), {"base_name": run.base}))
+            self.score(name, self.models[name])
+        for merge in self.declared.merges:
+            self.models[merge.name] = self.merge(merge)
+            self.score(merge.name, self.models[merge.name])
+        candidates = [merge.name for merge in self.declared.merges]
+        select = self.add(self.choice("select", run.run, candidates, run.select.model_dump()))
+        align = self.align(run.handoff, select)
+        unavailable = tuple(missing for _, found in self.suites.values() for missing in found)
+        return Plan(self.declared, tuple(self.steps.values()), tuple(self.scored.values()), unavailable, select, align)
+
+    def merge(self, merge: Merge) -> Step:
+        models = [self.input(reference, merge) for reference in merge.references]
+        spec = merge.spec.model_dump(exclude_none=True)
+        positions = {reference: index for index, reference in enumerate(merge.references)}
+        for entry in spec["models"]:
+            entry["model"] = positions[entry["model"]]
+        if "base_model" in spec:
+            spec["base_model"] = positions[spec["base_model"]]
+        return self.add(Step("merge", merge.name, spec, tuple(step.id for step in models), {"merge": merge}))
+
+    def input(self, reference: str, merge: Merge) -> Step:
+        members = merge.members.get(reference)
+        if members is None:
+            return self.models[reference]
+        name = re.sub(r"[^A-Za-z0-9.-]+", "-", reference).strip("-")
+        return self.add(self.choice("pick", name, list(members), {"by": "mean"}))
+
+    def choice(self, kind: StepKind, name: str, candidates: list[str], rule: Plain) -> Step:
+        """A choice among candidates by their validation scores, with the base's as baseline."""
+        read = [self.scored[BASE], *(self.scored[name] for name in candidates)]
+        inputs = tuple(scored.scores["validation"].id for scored in read)
+        return Step(kind, name, {"rule": rule, "candidates": candidates}, inputs, {"scored": tuple(read)})
+
+    def score(self, name: str, model: Step) -> None:
+        score = self.declared.run.score
+        scores: dict[Role, Step] = {}
+        for role in _roles():
+            tasks, _ = self.suites[role]
+            spec = {"role": role, "tasks": tasks, "limit": score.limit, "dtype": score.dtype}
+            options = {"batch_size": score.batch_size, "tasks": self.declared.project.tasks}
+            scores[role] = self.add(Step("score", f"{name}-{role}", spec, (model.id,), options))
+        self.scored[name] = Scored(name, model, scores)
+
+    def align(self, handoff: Handoff | None, select: Step) -> Step | None:
+        if handoff is None or not handoff.execute:
+            return None
+        spec = {
+            "sft": _stage(handoff.sft, self.declared.file),
+            "dpo": _stage(handoff.dpo, self.declared.file),
+            "seed": handoff.seed,
+        }
+        align = self.add(Step("align", "aligned", spec, (select.id,), {"handoff": handoff, "select": select}))
+        self.score("aligned", align)
+        return align
+
+
+def data_file(stage: Stage, declared_in: Path) -> Path:
+    """The training rows of an alignment stage: a path beside the run file, else a set that the package ships."""
+    for path in (declared_in.parent / stage.data, PREFERENCES / stage.data):
+        if path.is_file():
+            return path
+    raise UserError(f"{declared_in}: alignment data '{stage.data}' is neither beside the file nor shipped.")
+
+
+def _stage(stage: Stage, declared_in: Path) -> Plain:
+    return {**stage.model_dump(exclude={"data"}), "data_sha256": file_sha256(data_file(stage, declared_in))}
+
+
+def _roles() -> tuple[Role, Role]:
+    return ("validation", "test")
+
+
+def _tasks(suite: SuiteSpec, project: Project) -> tuple[Plain, tuple[Unavailable, ...]]:
+    """The tasks of a suite whose data are at hand, with the version of their definition; and the others."""
+    folders = project.task_folders()
+    shared = sorted(path for path in project.tasks.iterdir() if path.is_file())
+    common = {path.name: file_sha256(path) for path in shared}
+    tasks, unavailable = [], []
+    for entry in suite.tasks:
+        if entry.source and (reason := missing(entry.source)):
+            unavailable.append(Unavailable(entry.name, suite.role, reason))
+            continue
+        tasks.append(dict(_task(entry, folders[entry.task], common)))
+    return tasks, tuple(unavailable)
+
+
+def _task(entry: TaskEntry, folder: Path, common: Plain) -> Iterator[tuple[str, Plain]]:
+    yield from entry.model_dump(exclude={"source"}).items()
+    yield "definition", content_id("task", 1, common, [folder_sha256(folder)])

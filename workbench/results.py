@@ -1,0 +1,114 @@
+"""What a run leaves for people, in runs/<run>/: leaderboard, selection, outcomes, hand-off. Replaced at every start."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from workbench.records import Role, ScoreRow, plain
+from workbench.run import Walk
+from workbench.specs.expand import BASE
+from workbench.steps import Context, rows_of, selection_of, write_handoff
+from workbench.store import write_json, write_text
+
+if TYPE_CHECKING:
+    from workbench.board.page import Board
+
+ROLES: tuple[Role, ...] = ("validation", "test")
+KNOWLEDGE_RECALL = (
+    "icd10cm tasks measure knowledge recall: the medcode expert reads the code tables, never the questions."
+)
+SYNTHETIC = "mini_* items are synthetic, written for this project and reviewed by no clinician: a demo, never a claim."
+
+
+@dataclass(frozen=True)
+class Written:
+    """The board, if there is anything to show, and the files that were written."""
+
+    board: Board | None
+    files: tuple[Path, ...]
+
+
+def finish(walk: Walk) -> Written:
+    """Write everything that can be written of a walk, however far it came."""
+    context = walk.context
+    folder = context.store.root / context.plan.declared.run.run
+    outcomes = [
+        {"step": e.step.name, "kind": e.step.kind, "id": e.step.id, "outcome": e.outcome, "reason": e.reason}
+        for e in walk.ended
+    ]
+    write_json(folder / "outcomes.json", outcomes)
+    files = [folder / "outcomes.json"]
+    if (select := context.artifacts.get(context.plan.select.id)) is not None:
+        write_json(folder / "selection.json", plain(selection_of(select)))
+        files.append(folder / "selection.json")
+        if context.plan.declared.run.handoff is not None:
+            files.append(replace_handoff(context, folder / "handoff"))
+    board = board_of(context)
+    if board is not None:
+        files += write_board(board, folder)
+    return Written(board, tuple(files))
+
+
+def replace_handoff(context: Context, out: Path) -> Path:
+    """Write the hand-off bundle in place of an older one; an aligned model inside is kept."""
+    temp = out.with_name(f".{out.name}.tmp-{os.getpid()}")
+    write_handoff(context, temp)
+    out.mkdir(exist_ok=True)
+    for path in sorted(temp.iterdir()):
+        path.replace(out / path.name)
+    shutil.rmtree(temp)
+    return out
+
+
+def board_of(context: Context, extra: Iterable[ScoreRow] = ()) -> Board | None:
+    """The leaderboard of all that is scored; None while the base is not. `extra` rows are of models from outside."""
+    from workbench.alignment.bundle import shortened
+    from workbench.board.page import Board
+
+    plan, run = context.plan, context.plan.declared.run
+    ours = [row for role in ROLES for scored in plan.board for row in rows_of(scored, role, context)]
+    rows = [*ours, *extra]
+    scored_roles = {row.role for row in rows if row.model == BASE}
+    rows = [row for row in rows if row.role in scored_roles]
+    if not rows:
+        return None
+    select = context.artifacts.get(plan.select.id)
+    labels = {}
+    if run.handoff is not None and (label := shortened(run.handoff)):
+        labels["aligned"] = label
+    return Board(
+        title=f"Leaderboard: {run.run}",
+        baseline=BASE,
+        rows=tuple(rows),
+        unavailable=plan.unavailable,
+        selection=None if select is None else selection_of(select),
+        notes=tuple(notes(rows, run.score.limit)),
+        labels=labels,
+    )
+
+
+def notes(rows: Iterable[ScoreRow], limit: int | None) -> list[str]:
+    """What a reader must know of the tasks that are shown."""
+    tasks = {row.task for row in rows}
+    found = []
+    if any(task.startswith("icd10cm") for task in tasks):
+        found.append(KNOWLEDGE_RECALL)
+    if any(task.startswith("mini_") for task in tasks):
+        found.append(SYNTHETIC)
+    if limit is not None:
+        found.append(f"shortened run: the first {limit} items of every task.")
+    return found
+
+
+def write_board(board: Board, folder: Path) -> list[Path]:
+    """Write the board as Markdown and CSV."""
+    from workbench.board.render import to_csv, to_markdown
+
+    write_text(folder / "leaderboard.md", to_markdown(board))
+    write_text(folder / "leaderboard.csv", to_csv(board))
+    return [folder / "leaderboard.md", folder / "leaderboard.csv"]

@@ -1,0 +1,1 @@
+"""Strict, frozen declarations of every YAML file. No torch, transformers or mergekit below this package."""

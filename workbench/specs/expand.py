@@ -1,0 +1,206 @@
+"""Sweeps to single merges: the cross product of the axes, names filled in, references resolved and put in order.
+
+A reference in `model:` is `base`, an expert, another candidate, or `best-of PATTERN`, the candidate of that pattern
+with the best validation mean. `each: PATTERN` lists every model that matches; `each: experts` the run's experts;
+`each: best-of PATTERN` the best one per expert, when the pattern's sweeps have an axis over the experts.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import itertools
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from workbench.specs.load import Document, Loc, did_you_mean
+from workbench.specs.merge import MergeSpec
+from workbench.specs.methods import METHODS
+from workbench.specs.run import Candidate, Each, RunSpec
+
+BASE = "base"
+BEST_OF = "best-of "
+
+
+@dataclass(frozen=True)
+class Merge:
+    """One merge of a run. `expert` is the value of its axis over the experts, if it has one."""
+
+    name: str
+    spec: MergeSpec
+    expert: str | None
+    members: Mapping[str, tuple[str, ...]]
+    """For each `best-of` reference: the candidates it chooses from."""
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """Names of the models this merge reads, in listed order, base model last if it is not listed."""
+        listed = [entry.model for entry in self.spec.models]
+        extra = [self.spec.base_model] if self.spec.base_model and self.spec.base_model not in listed else []
+        return (*listed, *extra)
+
+
+@dataclass(frozen=True)
+class _Filled:
+    """A candidate with its axes filled in, its references still patterns."""
+
+    name: str
+    expert: str | None
+    loc: Loc
+    candidate: Candidate
+    values: Mapping[str, Any]
+
+
+def expand(run: RunSpec, document: Document) -> list[Merge]:
+    """All merges of a run, inputs before those that read them. Problems are recorded in the document."""
+    filled: dict[str, _Filled] = {}
+    for key, candidate in run.candidates.items():
+        for one in _fill(key, candidate, run, document):
+            if one.name in filled or one.name in run.experts or one.name in (BASE, run.base):
+                document.add(one.loc, f"the name '{one.name}' is taken already. Use every axis in the name: {{axis}}.")
+            filled.setdefault(one.name, one)
+    merges = {name: merge for name, one in filled.items() if (merge := _merge(one, filled, run, document))}
+    return _ordered(merges, filled, document)
+
+
+def _fill(key: str, candidate: Candidate, run: RunSpec, document: Document) -> Iterator[_Filled]:
+    loc: Loc = ("candidates", key)
+    for axis in re.findall(r"{(.*?)}", key):
+        if axis not in candidate.axes:
+            document.add(loc, f"'{{{axis}}}' in the name is no axis of '{key}'. {did_you_mean(axis, candidate.axes)}")
+            return
+    axes = {axis: run.experts if values == "experts" else values for axis, values in candidate.axes.items()}
+    over_experts = [axis for axis, values in candidate.axes.items() if values == "experts"]
+    for point in itertools.product(*axes.values()):
+        values = dict(zip(axes, point, strict=True))
+        name = str(key.format(**values))
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
+            document.add(loc, f"'{name}' is no name for a model. Use letters, digits, '.', '_' and '-'.")
+            return
+        yield _Filled(name, values[over_experts[0]] if over_experts else None, loc, candidate, values)
+
+
+def _put(value: Any, values: Mapping[str, Any]) -> Any:
+    """`"{t}"` becomes the axis value with its type; `"x-{t}"` becomes text; containers are walked."""
+    if isinstance(value, dict):
+        return {k: _put(v, values) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_put(v, values) for v in value]
+    if not isinstance(value, str):
+        return value
+    if (whole := re.fullmatch(r"{(\w+)}", value)) and whole[1] in values:
+        return values[whole[1]]
+    return re.sub(r"{(\w+)}", lambda m: str(values.get(m[1], m[0])), value)
+
+
+def _merge(one: _Filled, filled: Mapping[str, _Filled], run: RunSpec, document: Document) -> Merge | None:
+    candidate = one.candidate
+    members: dict[str, tuple[str, ...]] = {}
+    before = len(document.problems)
+    entries = []
+    if isinstance(candidate.models, Each):
+        pattern = _put(candidate.models.each, one.values)
+        for name in _each(pattern, one, filled, run, members, document):
+            entries.append({"model": name, "parameters": _put(candidate.models.parameters, one.values)})
+    else:
+        for index, entry in enumerate(candidate.models):
+            at = (*one.loc, "models", index)
+            name = _one(_put(entry.model, one.values), at, one, filled, run, members, document)
+            entries.append({"model": name, "parameters": _put(entry.parameters, one.values)})
+    if len(document.problems) > before:
+        return None
+    method = METHODS.get(candidate.merge_method)
+    base = candidate.base_model or (BASE if method is not None and method.base == "required" else None)
+    raw = {
+        "merge_method": candidate.merge_method,
+        "models": entries,
+        "base_model": BASE if base == run.base else base,
+        "parameters": _put(candidate.parameters, one.values),
+        "seed": _put(candidate.seed, one.values),
+        "dtype": candidate.dtype,
+        "out_dtype": candidate.out_dtype,
+    }
+    try:
+        return Merge(one.name, MergeSpec.model_validate(raw), one.expert, members)
+    except ValidationError as errors:
+        for error in errors.errors(include_url=False):
+            what = error["msg"].removeprefix("Value error, ")
+            where = ".".join(str(part) for part in error["loc"])
+            document.add((*one.loc, *error["loc"]), f"{one.name}: {where + ': ' if where else ''}{what}.")
+        return None
+
+
+def _one(
+    name: str,
+    loc: Loc,
+    one: _Filled,
+    filled: Mapping[str, _Filled],
+    run: RunSpec,
+    members: dict[str, tuple[str, ...]],
+    document: Document,
+) -> str:
+    if name.startswith(BEST_OF):
+        found = _matching(name.removeprefix(BEST_OF), filled, one.name)
+        if not found:
+            document.add(loc, f"no candidate matches '{name}'. Known: {', '.join(filled)}.")
+        members[name] = found
+        return name
+    known = [BASE, *run.experts, *filled]
+    if name == run.base:
+        return BASE
+    if name not in known:
+        document.add(loc, f"model '{name}' is no expert or candidate of this run. {did_you_mean(name, known)}")
+    return name
+
+
+def _each(
+    pattern: str,
+    one: _Filled,
+    filled: Mapping[str, _Filled],
+    run: RunSpec,
+    members: dict[str, tuple[str, ...]],
+    document: Document,
+) -> list[str]:
+    if pattern == "experts":
+        return list(run.experts)
+    found = _matching(pattern.removeprefix(BEST_OF), filled, one.name)
+    if not found:
+        at = (*one.loc, "models", "each")
+        document.add(at, f"no candidate matches '{pattern}'. Write 'experts', or a pattern over: {', '.join(filled)}.")
+    if not pattern.startswith(BEST_OF):
+        return list(found)
+    groups: dict[str | None, list[str]] = {}
+    for name in found:
+        groups.setdefault(filled[name].expert, []).append(name)
+    for expert, names in groups.items():
+        members[pattern if expert is None else f"{pattern} for {expert}"] = tuple(names)
+    return list(members)
+
+
+def _matching(pattern: str, filled: Mapping[str, _Filled], self_name: str) -> tuple[str, ...]:
+    return tuple(name for name in filled if name != self_name and fnmatch.fnmatchcase(name, pattern))
+
+
+def _ordered(merges: dict[str, Merge], filled: Mapping[str, _Filled], document: Document) -> list[Merge]:
+    """Inputs first; a merge that reads itself through others is a problem."""
+    done: dict[str, Merge] = {}
+
+    def visit(name: str, path: tuple[str, ...]) -> None:
+        if name in done or name not in merges:
+            return
+        if name in path:
+            circle = " -> ".join((*path[path.index(name) :], name))
+            document.add(filled[name].loc, f"circular merge: {circle}. Take one of them out of the circle.")
+            return
+        merge = merges[name]
+        for reference in merge.references:
+            for needed in merge.members.get(reference, (reference,)):
+                visit(needed, (*path, name))
+        done[name] = merge
+
+    for name in merges:
+        visit(name, ())
+    return list(done.values())

@@ -1,0 +1,173 @@
+"""A run file with everything it names, loaded and checked together: base, experts, suites. Nothing is run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from workbench.data.formats import FORMATS, formats_of
+from workbench.data.sources import SOURCES
+from workbench.specs.expand import Merge, expand
+from workbench.specs.load import Document, Spec, did_you_mean, raise_problems, read_yaml, validate
+from workbench.specs.models import BaseSpec, ExpertSpec
+from workbench.specs.run import RunSpec
+from workbench.specs.suite import SuiteSpec
+
+
+@dataclass(frozen=True)
+class Project:
+    """The folder that holds experts/, merges/ and benchmarks/."""
+
+    root: Path
+
+    @staticmethod
+    def around(path: Path) -> Project:
+        """The nearest folder at or above a file that holds experts/; the working directory if there is none."""
+        for folder in path.resolve().parents:
+            if (folder / "experts").is_dir():
+                return Project(folder)
+        return Project(Path.cwd())
+
+    def model_file(self, name: str) -> Path:
+        """Declaration of a base or an expert."""
+        return self.root / "experts" / f"{name}.yaml"
+
+    def suite_file(self, name: str) -> Path:
+        """Declaration of a suite."""
+        return self.root / "benchmarks" / "suites" / f"{name}.yaml"
+
+    @property
+    def tasks(self) -> Path:
+        """Folder of the lm-eval tasks."""
+        return self.root / "benchmarks" / "tasks"
+
+    def shown(self, path: Path) -> str:
+        """A path as the user would type it: relative to the working directory or the project where possible."""
+        for root in (Path.cwd(), self.root):
+            if path.resolve().is_relative_to(root.resolve()):
+                return str(path.resolve().relative_to(root.resolve()))
+        return str(path)
+
+    def task_folders(self) -> dict[str, Path]:
+        """Folder of every lm-eval task that the project declares, by task name."""
+        found = {}
+        for path in sorted(self.tasks.glob("*/*.yaml")):
+            for name in re.findall(r"^task:\s*[\"']?([\w.-]+)", path.read_text(), re.MULTILINE):
+                found[name] = path.parent
+        return found
+
+
+@dataclass(frozen=True)
+class Declared:
+    """A run with all it names, every problem already raised."""
+
+    project: Project
+    file: Path
+    run: RunSpec
+    base: BaseSpec
+    experts: Mapping[str, ExpertSpec]
+    merges: tuple[Merge, ...]
+    suites: Mapping[str, SuiteSpec]
+    """By role."""
+
+
+def load_expert(path: Path) -> tuple[Project, ExpertSpec, BaseSpec]:
+    """An expert with its base. Raises SpecError with every problem of both files."""
+    project = Project.around(path)
+    document = read_yaml(path, project.shown(path))
+    spec = validate(document, ExpertSpec)
+    if spec is not None:
+        _check_corpora(spec, document)
+    base_document, base = _load(project, project.model_file(spec.base), BaseSpec) if spec else (document, None)
+    raise_problems([document, base_document])
+    assert spec is not None
+    assert base is not None
+    return project, spec, base
+
+
+def load_run(path: Path) -> Declared:
+    """A run with all it names. Raises SpecError with every problem of every file."""
+    project = Project.around(path)
+    document = read_yaml(path, project.shown(path))
+    run = validate(document, RunSpec)
+    if run is None:
+        raise_problems([document])
+        raise AssertionError("validate records a problem whenever it gives None")
+    documents = [document]
+    base_document, base = _named(project, document, ("base",), run.base, BaseSpec)
+    documents.append(base_document)
+    experts = {}
+    for index, name in enumerate(run.experts):
+        expert_document, expert = _named(project, document, ("experts", index), name, ExpertSpec)
+        documents.append(expert_document)
+        if expert is not None:
+            experts[name] = expert
+            _check_corpora(expert, expert_document)
+            if expert.base != run.base:
+                document.add(("experts", index), f"expert '{name}' has base '{expert.base}', the run '{run.base}'.")
+    suites = {}
+    tasks = project.task_folders()
+    for role in ("validation", "test"):
+        suite_document, suite = _suite(project, document, role, getattr(run.score, role), tasks)
+        documents.append(suite_document)
+        if suite is not None:
+            suites[role] = suite
+    merges = expand(run, document)
+    raise_problems(documents)
+    assert base is not None
+    return Declared(project, path, run, base, experts, tuple(merges), suites)
+
+
+def _load(project: Project, path: Path, kind: type[Spec]) -> tuple[Document, Spec | None]:
+    document = read_yaml(path, project.shown(path))
+    return document, validate(document, kind)
+
+
+def _named(
+    project: Project, document: Document, loc: tuple[str | int, ...], name: str, kind: type[Spec]
+) -> tuple[Document, Spec | None]:
+    """The declaration of a name; a name without a file is a problem of the file that uses it."""
+    path = project.model_file(name)
+    if not path.is_file():
+        known = sorted(p.stem for p in path.parent.glob("*.yaml"))
+        document.add(loc, f"'{name}' is not declared in experts/. {did_you_mean(name, known)}")
+        return Document(str(path)), None
+    return _load(project, path, kind)
+
+
+def _suite(
+    project: Project, document: Document, role: str, name: str, tasks: Mapping[str, Path]
+) -> tuple[Document, SuiteSpec | None]:
+    path = project.suite_file(name)
+    if not path.is_file():
+        known = sorted(p.stem for p in path.parent.glob("*.yaml"))
+        document.add(("score", role), f"suite '{name}' is not in benchmarks/suites/. {did_you_mean(name, known)}")
+        return Document(str(path)), None
+    suite_document, suite = _load(project, path, SuiteSpec)
+    if suite is None:
+        return suite_document, None
+    if suite.role != role:
+        document.add(("score", role), f"suite '{name}' has role '{suite.role}' and cannot serve as '{role}'.")
+    for index, entry in enumerate(suite.tasks):
+        if entry.task not in tasks:
+            at = ("tasks", index)
+            suite_document.add(at, f"unknown task '{entry.task}'. {did_you_mean(entry.task, tasks)}")
+        if entry.source is not None and entry.source not in SOURCES:
+            at = ("tasks", index)
+            suite_document.add(at, f"unknown source '{entry.source}'. {did_you_mean(entry.source, SOURCES)}")
+    return suite_document, suite
+
+
+def _check_corpora(spec: ExpertSpec, document: Document) -> None:
+    for index, corpus in enumerate(spec.corpora):
+        loc = ("corpora", index)
+        if corpus.source not in SOURCES:
+            document.add(loc, f"unknown source '{corpus.source}'. {did_you_mean(corpus.source, SOURCES)}")
+        elif (corpus.source, corpus.format) not in FORMATS:
+            formats = formats_of(corpus.source)
+            document.add(
+                loc,
+                f"source '{corpus.source}' has no format '{corpus.format}'. {did_you_mean(corpus.format, formats)}",
+            )

@@ -1,0 +1,221 @@
+"""What each kind of step does: from its spec and the artifacts of its inputs to files in a folder.
+
+The only module that knows all stages. Stages load heavy libraries when they are called, not when this is imported.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from workbench.errors import StepFailed
+from workbench.ids import file_sha256
+from workbench.plan import PREFERENCES, Plan, Scored, Step, data_file
+from workbench.progress import Progress
+from workbench.provenance import commit
+from workbench.records import Rejection, Role, ScoreRow, Selection, plain
+from workbench.specs.expand import BASE
+from workbench.specs.merge import MergeSpec
+from workbench.store import Artifact, Store, write_json, write_text
+
+
+@dataclass
+class Context:
+    """What steps share while a run goes on: the plan, the store, artifacts by step id, and the harness once built."""
+
+    plan: Plan
+    store: Store
+    progress: Progress
+    artifacts: dict[str, Artifact] = field(default_factory=dict)
+    harness: Any = None
+
+    def __getitem__(self, step_id: str) -> Artifact:
+        return self.artifacts[step_id]
+
+
+def run_base(step: Step, context: Context, out: Path) -> None:
+    """Bring the base model here as safetensors."""
+    from workbench.data.base_model import materialise
+
+    materialise(step.options["spec"], context.plan.declared.project.model_file(step.name), out)
+
+
+def run_adapter(step: Step, context: Context, out: Path) -> None:
+    """Take the adapter that ships with the project, if it was trained from this very declaration; else train it."""
+    shipped = context.plan.declared.project.root / "experts" / step.name
+    if shipped.is_dir():
+        take_shipped(step, shipped, out)
+        return
+    train_adapter(step, context.store, context[step.inputs[0]].path, out, context.progress)
+
+
+def take_shipped(step: Step, shipped: Path, out: Path) -> None:
+    """Copy a shipped adapter. Raises StepFailed when its manifest is of another declaration."""
+    manifest = json.loads((shipped / "manifest.json").read_text())
+    if manifest.get("id") != step.id:
+        raise StepFailed(
+            f"experts/{step.name}/ was trained from another declaration (id {str(manifest.get('id'))[:12]}) than "
+            f"experts/{step.name}.yaml now makes (id {step.id[:12]}). Run: workbench train experts/{step.name}.yaml, "
+            "or take the change back."
+        )
+    weights = "adapter_model.safetensors"
+    if file_sha256(shipped / weights) != manifest.get("sha256"):
+        raise StepFailed(f"experts/{step.name}/{weights} is not the file of its manifest. Check it out again.")
+    for path in sorted(shipped.iterdir()):
+        if path.name != "manifest.json":
+            shutil.copyfile(path, out / path.name)
+
+
+def train_adapter(step: Step, store: Store, base: Path, out: Path, progress: Progress) -> None:
+    """Train an expert; its checkpoints outlive a kill and are resumed."""
+    from workbench.training.train import train
+
+    train(step.options["spec"], base, out, store.root / "checkpoints" / step.id[:12], progress)
+
+
+def run_expert(step: Step, context: Context, out: Path) -> None:
+    """Fold an adapter into its base; a full model is taken as it is."""
+    from workbench.merging.fold import fold
+
+    base, adapter = (context[step_id] for step_id in step.inputs)
+    if (adapter.path / "config.json").is_file():
+        shutil.copytree(adapter.path, out, dirs_exist_ok=True, ignore=shutil.ignore_patterns("manifest.json"))
+        return
+    fold(base.path, adapter.path, step.options["base_name"], out)
+
+
+def run_merge(step: Step, context: Context, out: Path) -> None:
+    """Merge through mergekit."""
+    from workbench.merging.mergekit_door import merge
+
+    declared = step.options["merge"]
+    positions = {name: str(index) for index, name in enumerate(declared.references)}
+    raw = declared.spec.model_dump()
+    for entry in raw["models"]:
+        entry["model"] = positions[entry["model"]]
+    raw["base_model"] = positions.get(declared.spec.base_model)
+    models = [
+        (name, _model_folder(step_id, context)) for name, step_id in zip(declared.references, step.inputs, strict=True)
+    ]
+    base = context[context.plan.board[0].model.id].path
+    merge(step.name, MergeSpec.model_validate(raw), models, base, out, licences(context.plan))
+
+
+def _model_folder(step_id: str, context: Context) -> Path:
+    """Folder of a model; a pick stands for the model that it chose."""
+    artifact = context[step_id]
+    if artifact.manifest["kind"] != "pick":
+        return artifact.path
+    return context[artifact.json("selection.json")["model_id"]].path
+
+
+def run_score(step: Step, context: Context, out: Path) -> None:
+    """Score one model on the tasks of one suite."""
+    from workbench.scoring.harness import Harness, Task
+
+    if context.harness is None:
+        context.harness = Harness(step.options["tasks"])
+    spec: Mapping[str, Any] = step.spec
+    scored = next(s for s in context.plan.board if any(score.id == step.id for score in s.scores.values()))
+    scores = context.harness.score(
+        scored.name,
+        scored.model.id,
+        context[step.inputs[0]].path,
+        [Task(**task) for task in spec["tasks"]],
+        spec["role"],
+        spec["dtype"],
+        step.options["batch_size"],
+        spec["limit"],
+    )
+    revision, dirty = commit()
+    rows = [{**plain(row), "commit": revision, "dirty": dirty} for row in scores.rows]
+    write_json(out / "scores.json", rows)
+    write_text(out / "items.jsonl", "".join(json.dumps(item) + "\n" for item in scores.items))
+
+
+def run_choice(step: Step, context: Context, out: Path) -> None:
+    """Choose among candidates by validation rows alone; for a pick no constraint can fail."""
+    from workbench.board.select import Rule, choose
+    from workbench.board.table import tidy
+
+    scored: tuple[Scored, ...] = step.options["scored"]
+    rows = [row for s in scored for row in rows_of(s, "validation", context)]
+    given: dict[str, Any] = dict(step.spec["rule"])
+    at_least = given.pop("at_least", {})
+    rule = Rule(**given, datasets_gained_at_least=at_least.get("datasets_gained", 0))
+    selection = choose(tidy(rows), BASE, list(step.spec["candidates"]), rule)
+    write_json(out / "selection.json", plain(selection))
+
+
+def rows_of(scored: Scored, role: Role, context: Context) -> list[ScoreRow]:
+    """Rows of a model in one role, under the name it has in this run; none while it is not scored."""
+    artifact = context.artifacts.get(scored.scores[role].id)
+    if artifact is None:
+        return []
+    return [ScoreRow(**{**row, "model": scored.name, "role": role}) for row in artifact.json("scores.json")]
+
+
+def selection_of(artifact: Artifact) -> Selection:
+    """The selection that a select or pick step wrote."""
+    raw = artifact.json("selection.json")
+    rejected = tuple(Rejection(**one) for one in raw["rejected"])
+    return Selection(**{**raw, "reasons": tuple(raw["reasons"]), "rejected": rejected})
+
+
+def run_align(step: Step, context: Context, out: Path) -> None:
+    """Write the bundle and run its script; the aligned model becomes the artifact, the bundle lies inside."""
+    from workbench.alignment.bundle import align
+
+    bundle = out / "bundle"
+    write_handoff(context, bundle)
+    align(bundle, out / "align.log")
+    for path in sorted((bundle / "aligned" / "dpo").iterdir()):
+        shutil.move(path, out / path.name)
+    shutil.copyfile(bundle / "aligned" / "sft" / "steps.json", out / "sft_steps.json")
+    shutil.rmtree(bundle / "aligned")
+
+
+def write_handoff(context: Context, out: Path) -> None:
+    """The hand-off bundle of the run's selection."""
+    from workbench.alignment.bundle import Chosen, Places, write_bundle
+
+    declared = context.plan.declared
+    assert declared.run.handoff is not None
+    handoff = declared.run.handoff
+    selection = selection_of(context[context.plan.select.id])
+    scored = next(s for s in context.plan.board if s.name == selection.model)
+    roles: tuple[Role, ...] = ("validation", "test")
+    rows = [row for role in roles for row in rows_of(scored, role, context)]
+    chosen = Chosen(selection, context[scored.model.id].path, rows, licences(context.plan))
+    places = Places(
+        declared.file, context.store.root, data_file(handoff.sft, declared.file), data_file(handoff.dpo, declared.file)
+    )
+    write_bundle(chosen, handoff, places, out)
+
+
+def licences(plan: Plan) -> tuple[str, ...]:
+    """Licences of the base and of every source that an expert of the run read, each once."""
+    from workbench.data.sources import SOURCES
+
+    found = [f"{plan.declared.run.base}: {plan.declared.base.licence}"]
+    for expert in plan.declared.experts.values():
+        found += [f"{corpus.source}: {SOURCES[corpus.source].licence}" for corpus in expert.corpora]
+    if plan.align is not None:
+        found.append(f"{PREFERENCES.name}: CC0 (synthetic, written for this project)")
+    return tuple(dict.fromkeys(found))
+
+
+EXECUTORS: Mapping[str, Callable[[Step, Context, Path], None]] = {
+    "base": run_base,
+    "adapter": run_adapter,
+    "expert": run_expert,
+    "merge": run_merge,
+    "score": run_score,
+    "pick": run_choice,
+    "select": run_choice,
+    "align": run_align,
+}
