@@ -24,7 +24,7 @@ def canonical_json(value: Plain) -> str:
 
 
 def content_id(kind: str, version: int, spec: Plain, inputs: Sequence[str]) -> str:
-    """Hex sha256 of a step: its kind, the version of the code that runs it, its spec, and its inputs in listed order."""
+    """Hex sha256 of a step: its kind, the version of its code, its spec, and its inputs in listed order."""
     text = canonical_json({"kind": kind, "version": version, "spec": spec, "inputs": list(inputs)})
     return hashlib.sha256(text.encode()).hexdigest()
 

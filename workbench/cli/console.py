@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import get_args
 
 from rich.console import Console
 from rich.markup import escape
@@ -14,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from workbench.plan import Step
+from workbench.records import Outcome
 from workbench.run import Ended
 
 console = Console(highlight=False)
@@ -79,7 +81,7 @@ def outcome_table(ended: Iterable[Ended]) -> Table:
             table.add_row(Text(mark, style), end.step.kind, end.step.name, seconds, Text(end.reason, style))
     counts = Counter(end.outcome for end in rows)
     table.add_row("", "", "", "", "")
-    table.add_row("", Text(", ".join(f"{counts[name]} {name}" for name in _MARKS if counts[name]), "bold"))
+    table.add_row("", Text(", ".join(f"{counts[name]} {name}" for name in get_args(Outcome) if counts[name]), "bold"))
     return table
 
 

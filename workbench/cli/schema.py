@@ -6,13 +6,20 @@ import argparse
 from pathlib import Path
 
 from workbench.cli.console import console
+from workbench.specs.common import Spec
 from workbench.specs.merge import MergeSpec
 from workbench.specs.models import BaseSpec, ExpertSpec
 from workbench.specs.run import RunSpec
 from workbench.specs.suite import SuiteSpec
 from workbench.store import write_json
 
-SCHEMAS = {"run": RunSpec, "expert": ExpertSpec, "base": BaseSpec, "suite": SuiteSpec, "merge": MergeSpec}
+SCHEMAS: dict[str, type[Spec]] = {
+    "run": RunSpec,
+    "expert": ExpertSpec,
+    "base": BaseSpec,
+    "suite": SuiteSpec,
+    "merge": MergeSpec,
+}
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -48,7 +48,7 @@ def fold(base: Path, adapter: Path, base_name: str, out: Path) -> None:
 
 
 def scale_of(config: dict[str, Any], tensor: str, rank: int) -> float:
-    """Alpha / r, or alpha / sqrt(r) for rank-stabilised LoRA; alpha patterns are honoured. `rank` is the tensor's own."""
+    """Alpha / r, or alpha / sqrt(r) for rank-stabilised LoRA, with alpha patterns. `rank` is the tensor's own."""
     module = tensor.removesuffix(".weight")
     alpha = config["lora_alpha"]
     for pattern, value in (config.get("alpha_pattern") or {}).items():

@@ -139,7 +139,7 @@ def _stderr(metric: str, reported: Any, values: Sequence[Any]) -> float | None:
     total = sum(weight for _, weight in values)
     ratio = sum(value for value, _ in values) / total
     squares = sum((value - ratio * weight) ** 2 for value, weight in values)
-    return math.sqrt(n / (n - 1) * squares) / total / math.log(2)
+    return float(math.sqrt(n / (n - 1) * squares) / total / math.log(2))
 
 
 def _item(task: Task, sample: Mapping[str, Any]) -> dict[str, Any]:

@@ -80,7 +80,7 @@ def _fill(key: str, candidate: Candidate, run: RunSpec, document: Document) -> I
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
             document.add(loc, f"'{name}' is no name for a model. Use letters, digits, '.', '_' and '-'.")
             return
-        yield _Filled(name, values[over_experts[0]] if over_experts else None, loc, candidate, values)
+        yield _Filled(name, str(values[over_experts[0]]) if over_experts else None, loc, candidate, values)
 
 
 def _put(value: Any, values: Mapping[str, Any]) -> Any:

@@ -1,4 +1,6 @@
-"""YAML to validated specs: every problem of every file at once, as `file:line: what is wrong (value). What to do.`
+"""YAML to validated specs: every problem of every file at once.
+
+Each reads `file:line: what is wrong (value). What to do.`
 
 PyYAML's constructor forgets lines, lets the last of two equal keys win, reads `1e-4` as text and `no` as false. So
 the node tree is walked here: those traps are refused, and each path keeps its line for pydantic's complaints.
@@ -149,7 +151,7 @@ def raise_problems(documents: Iterable[Document]) -> None:
 
 
 def did_you_mean(word: str, words: Iterable[str]) -> str:
-    """ "Did you mean 'x'?" with the nearest of some words, else the list of them."""
+    """A question with the nearest of some words, as in "Did you mean 'x'?", else the list of them."""
     options = list(words)
     near = difflib.get_close_matches(word, options, n=1, cutoff=0.6)
     if near:

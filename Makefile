@@ -1,0 +1,41 @@
+# make demo | make test | make check | make experts: from a bare clone, with Python 3.11+ and pip alone.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: install demo test check experts lock clean
+.DELETE_ON_ERROR:
+
+install: $(STAMP)
+
+# The lock is exact. torch resolves to a CPU build where pip is pointed at one; elsewhere to the index's build.
+$(STAMP): requirements.lock pyproject.toml
+	@test -d $(VENV) || $(PYTHON) -m venv $(VENV)
+	@echo "installing the locked packages into $(VENV) (a few minutes the first time)"
+	@if command -v uv >/dev/null 2>&1 && [ -z "$$PIP_FIND_LINKS" ]; then \
+		uv pip install --quiet --python $(BIN)/python -r requirements.lock && \
+		uv pip install --quiet --python $(BIN)/python --no-deps -e . ; \
+	else \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock 2>&1 | { grep -v '^WARNING: Location' || true; } && \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e . 2>&1 | { grep -v '^WARNING: Location' || true; } ; \
+	fi
+	@$(BIN)/python -c "import torch, workbench" && touch $@
+
+demo: install
+	@$(BIN)/workbench run merges/demo.yaml
+
+experts: install
+	@for expert in medcode clinical; do $(BIN)/workbench train experts/$$expert.yaml || exit $$?; done
+
+test: install
+	@$(BIN)/python -m pytest
+
+check: install
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(MAKE) --no-print-directory test
+
+clean:
+	rm -rf runs $(VENV)
