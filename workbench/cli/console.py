@@ -21,7 +21,7 @@ from workbench.run import Ended
 console = Console(highlight=False)
 errors = Console(stderr=True, highlight=False)
 
-_MARKS = {"done": ("✔", "green"), "skipped": ("·", "dim"), "failed": ("✘", "red"), "not run": ("–", "yellow")}
+_MARKS = {"done": ("✔", "green"), "skipped": ("·", "dim"), "failed": ("✘", "red"), "not run": ("-", "yellow")}
 
 
 class Reporter:

@@ -22,7 +22,7 @@ VERBS = {
     "fetch": "download open data sets into the cache, with checksums and licences",
     "schema": "write JSON Schemas of the YAML files, for editors that complete and check",
 }
-"""Verb -> what it does. Each is a module here with `arguments(parser)` and `main(options)`, loaded when it is called."""
+"""Verb -> what it does. Each is a module here with `arguments(parser)` and `main(options)`, loaded when called."""
 
 
 def main(argv: Sequence[str] | None = None) -> None:

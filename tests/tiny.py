@@ -1,0 +1,141 @@
+"""Tiny models, adapters and projects that the tests of the stages share: real formats, toy sizes, made in a second."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+REPOSITORY = Path(__file__).parents[1]
+HIDDEN, LAYERS = 32, 2
+SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
+CHATML = (
+    "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+
+
+def tokenizer() -> PreTrainedTokenizerFast:
+    """A token a byte, three special tokens, ChatML."""
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    symbols = [*SPECIAL, *alphabet]
+    bpe = Tokenizer(models.BPE(vocab={symbol: i for i, symbol in enumerate(symbols)}, merges=[]))
+    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    bpe.decoder = decoders.ByteLevel()
+    made = PreTrainedTokenizerFast(
+        tokenizer_object=bpe, bos_token=SPECIAL[0], eos_token=SPECIAL[2], pad_token=SPECIAL[0], unk_token=SPECIAL[0]
+    )
+    made.chat_template = CHATML
+    return made
+
+
+def config(**changes: Any) -> LlamaConfig:
+    """Two layers of width 32, four heads over two key-value heads, tied embeddings."""
+    fields: dict[str, Any] = {
+        "vocab_size": len(SPECIAL) + 256,
+        "hidden_size": HIDDEN,
+        "intermediate_size": 64,
+        "num_hidden_layers": LAYERS,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "max_position_embeddings": 4096,
+        "tie_word_embeddings": True,
+        "bos_token_id": 0,
+        "eos_token_id": 2,
+        "pad_token_id": 0,
+    }
+    return LlamaConfig(**(fields | changes))
+
+
+def llama(seed: int, **changes: Any) -> LlamaForCausalLM:
+    """A random model. Norms are random too: weights of one would hide a merge that leaves them alone."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        model = LlamaForCausalLM(config(**changes)).eval()
+        for name, parameter in model.named_parameters():
+            if "norm" in name:
+                parameter.data += 0.1 * torch.randn(parameter.shape)
+    return model
+
+
+def save_model(folder: Path, seed: int = 0, dtype: torch.dtype = torch.float32, **changes: Any) -> Path:
+    """A random model in the transformers layout: weights, config, tokenizer, chat template, generation config."""
+    model = llama(seed, **changes).to(dtype)
+    model.generation_config = GenerationConfig(bos_token_id=0, eos_token_id=2, pad_token_id=0, max_new_tokens=16)
+    model.save_pretrained(folder)
+    tokenizer().save_pretrained(folder)
+    return folder
+
+
+def save_expert(base: Path, folder: Path, seed: int, size: float = 0.02) -> Path:
+    """The base with a random task vector of standard deviation `size` added, float32."""
+    shutil.copytree(base, folder)
+    generator = torch.Generator().manual_seed(seed)
+    weights = weights_of(base)
+    moved = {n: t + size * torch.randn(t.shape, generator=generator) for n, t in sorted(weights.items())}
+    save_file(moved, folder / "model.safetensors", metadata={"format": "pt"})
+    return folder
+
+
+def save_adapter(base: Path, folder: Path, seed: int = 0, rank: int = 2, **changes: Any) -> Path:
+    """A LoRA adapter by PEFT on all linear layers, with a B that is not zero."""
+    from peft import LoraConfig, get_peft_model
+
+    fields: dict[str, Any] = {
+        "r": rank,
+        "lora_alpha": 4,
+        "target_modules": "all-linear",
+        "task_type": "CAUSAL_LM",
+    }
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        lora = LoraConfig(**(fields | changes))
+        model = get_peft_model(LlamaForCausalLM.from_pretrained(base, dtype=torch.float32), lora)
+        for name, parameter in model.named_parameters():
+            if "lora_B" in name:
+                parameter.data = 0.1 * torch.randn(parameter.shape)
+        model.save_pretrained(folder)
+    return folder
+
+
+def weights_of(folder: Path) -> dict[str, torch.Tensor]:
+    """All tensors of a checkpoint."""
+    found: dict[str, torch.Tensor] = {}
+    for file in sorted(folder.glob("*.safetensors")):
+        found |= load_file(file)
+    return found
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    """sha256 of every file below a folder."""
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def edit_json(path: Path, **changes: Any) -> None:
+    """Change keys of a JSON file."""
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+def shard(folder: Path) -> None:
+    """Turn a one-file checkpoint into two shards with an index."""
+    weights = load_file(folder / "model.safetensors")
+    (folder / "model.safetensors").unlink()
+    names = sorted(weights)
+    halves = {"model-00001-of-00002.safetensors": names[::2], "model-00002-of-00002.safetensors": names[1::2]}
+    for file, part in halves.items():
+        save_file({name: weights[name] for name in part}, folder / file, metadata={"format": "pt"})
+    places = {name: file for file, part in halves.items() for name in part}
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"metadata": {}, "weight_map": places}))
