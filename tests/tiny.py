@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,10 @@ import torch
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from workbench.merging.mergekit_door import merge
+from workbench.specs.merge import MergeSpec
+from workbench.specs.methods import METHODS
 
 REPOSITORY = Path(__file__).parents[1]
 HIDDEN, LAYERS = 32, 2
@@ -139,3 +142,44 @@ def shard(folder: Path) -> None:
         save_file({name: weights[name] for name in part}, folder / file, metadata={"format": "pt"})
     places = {name: file for file, part in halves.items() for name in part}
     (folder / "model.safetensors.index.json").write_text(json.dumps({"metadata": {}, "weight_map": places}))
+
+
+def recipe(method: str, weights: Sequence[Any] = (0.5, 0.5), t: Any = 0.5, **fields: Any) -> MergeSpec:
+    """A merge of experts "0", "1", ... in float32 with one weight each; a base the method needs comes last.
+
+    slerp takes one expert and `t` instead of weights. Random methods get a seed. `each` adds to every expert.
+    """
+    row = METHODS[method]
+    each = fields.pop("each", {})
+    entries = [{"model": str(i), "parameters": {"weight": weight, **each}} for i, weight in enumerate(weights)]
+    raw: dict[str, Any] = {"merge_method": method, "models": entries, "out_dtype": "float32"}
+    if method == "slerp":
+        raw |= {"models": [{"model": "1"}, {"model": "0"}], "base_model": "1", "parameters": {"t": t}}
+    elif row.base == "required":
+        raw["base_model"] = str(len(weights))
+    if row.seeded:
+        raw["seed"] = 7
+    return MergeSpec.model_validate(raw | fields)
+
+
+def merged(spec: MergeSpec, models: Sequence[Path], out: Path) -> dict[str, torch.Tensor]:
+    """Merge folders in the order of `recipe`, the last one also giving config and tokenizer; its weights."""
+    out.mkdir(parents=True)
+    merge(out.name, spec, [(folder.name, folder) for folder in models], models[-1], out, ("CC0",))
+    return weights_of(out)
+
+
+def copy(folder: Path, to: Path) -> Path:
+    """A copy of a folder, to be broken."""
+    return Path(shutil.copytree(folder, to))
+
+
+def copy_tasks(to: Path, *names: str) -> Path:
+    """Some task folders of the project with the files they share."""
+    tasks = REPOSITORY / "benchmarks" / "tasks"
+    to.mkdir(parents=True)
+    for shared in ("_mini.yaml", "jsonl.py"):
+        shutil.copyfile(tasks / shared, to / shared)
+    for name in names:
+        shutil.copytree(tasks / name, to / name, ignore=shutil.ignore_patterns("__pycache__"))
+    return to

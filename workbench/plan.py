@@ -91,8 +91,9 @@ def _source(spec: BaseSpec, declared_in: Path) -> Plain:
 
 def adapter_step(name: str, spec: ExpertSpec, base: Step) -> Step:
     """The step that trains an expert. How often it saves a checkpoint is no part of its id; its data are."""
-    train = spec.train.model_dump(exclude={"save_steps"})
-    corpora = [{**corpus.model_dump(), "data": _data(corpus.source)} for corpus in spec.corpora]
+    # Defaults are left out, so that a new option at its default does not make every trained expert another one.
+    train = spec.train.model_dump(exclude={"save_steps"}, exclude_defaults=True)
+    corpora = [{**c.model_dump(exclude_defaults=True), "data": _data(c.source)} for c in spec.corpora]
     lora = spec.lora.model_dump() if spec.lora else None
     plain = {"corpora": corpora, "lora": lora, "full": spec.full, "train": train, "seed": spec.seed}
     return Step("adapter", name, plain, (base.id,), {"spec": spec})
@@ -159,7 +160,7 @@ class _Planner:
         members = merge.members.get(reference)
         if members is None:
             return self.models[reference]
-        name = re.sub(r"[^A-Za-z0-9.-]+", "-", reference).strip("-")
+        name = re.sub(r"[^A-Za-z0-9.]+", "-", reference).strip("-")
         return self.add(self.choice("pick", name, list(members), {"by": "mean"}))
 
     def choice(self, kind: StepKind, name: str, candidates: list[str], rule: Plain) -> Step:

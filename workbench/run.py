@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from workbench.errors import WorkbenchError
+from workbench.ids import SHORT
 from workbench.plan import Plan, Step
 from workbench.progress import Progress, silent
 from workbench.provenance import capture
@@ -46,17 +47,25 @@ Observer = Callable[[Step], None]
 def walk(plan: Plan, store: Store, starting: Observer = lambda _: None, progress: Progress = silent) -> Walk:
     """Run every step whose inputs are there. A failed step leaves the others running; those that need it are not run.
 
-    Ctrl-C ends the walk at once; the outcome says what was not run.
+    Ctrl-C ends the walk at once; the outcome says what was not run. Raises UserError when the store cannot be written.
     """
     # Hubs are for declarations with a revision, which name theirs; a typo in a path must not become a download.
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    if any(store.get(step.kind, step.id) is None for step in plan.steps):
+        with store.writing("base", "probe", "0" * SHORT):
+            pass  # a folder that cannot be written is one sentence now, not one for every step
     walk = Walk(Context(plan, store, progress))
     for step in plan.steps:
         if walk.interrupted:
             walk.ended.append(Ended(step, "not run", 0.0, "interrupted"))
             continue
-        starting(step)
-        walk.ended.append(_step(step, walk))
+        started = time.monotonic()
+        try:
+            starting(step)
+            walk.ended.append(_step(step, walk))
+        except KeyboardInterrupt:
+            walk.interrupted = True
+            walk.ended.append(Ended(step, "not run", time.monotonic() - started, "interrupted"))
     return walk
 
 
@@ -85,9 +94,6 @@ def _step(step: Step, walk: Walk) -> Ended:
             context.artifacts[step.id] = context.store.commit(
                 temp, step.kind, step.name, step.id, step.spec, capture(licences(context.plan))
             )
-    except KeyboardInterrupt:
-        walk.interrupted = True
-        return Ended(step, "not run", time.monotonic() - started, "interrupted")
     except WorkbenchError as error:
         return Ended(step, "failed", time.monotonic() - started, str(error))
     except Exception as error:  # a bug of ours or of a library: its traceback is kept, the other steps go on
@@ -97,7 +103,8 @@ def _step(step: Step, walk: Walk) -> Ended:
 
 def _unexpected(error: Exception, step: Step, context: Context) -> str:
     """A sentence for an error nobody foresaw. Libraries report a full disk in classes of their own."""
-    if "No space left on device" in str(error) or "code: 28" in str(error):
+    full = ("No space left on device", "code: 28", "inline_container.cc")  # the last is torch.save, cut short
+    if any(sign in str(error) for sign in full):
         return disk_full(context.store.root)
     log = context.store.root / "failed" / f"{step.kind}-{step.name}.log"
     write_text(log, traceback.format_exc())

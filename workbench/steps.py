@@ -118,7 +118,7 @@ def run_score(step: Step, context: Context, out: Path) -> None:
     from workbench.scoring.harness import Harness, Task
 
     if context.harness is None:
-        context.harness = Harness(step.options["tasks"])
+        context.harness = Harness(step.options["tasks"], context.progress)
     spec: Mapping[str, Any] = step.spec
     scored = next(s for s in context.plan.board if any(score.id == step.id for score in s.scores.values()))
     scores = context.harness.score(

@@ -54,9 +54,9 @@ class Store:
         for folder in sorted((self.root / "store" / kind).glob(f"[!.]*-{step_id[:SHORT]}")):
             try:
                 manifest = json.loads((folder / MANIFEST).read_text())
-            except (FileNotFoundError, NotADirectoryError, json.JSONDecodeError):
+            except (FileNotFoundError, NotADirectoryError, ValueError):
                 continue
-            if manifest.get("id") == step_id:
+            if isinstance(manifest, dict) and manifest.get("id") == step_id:
                 return Artifact(folder, manifest)
         return None
 
@@ -67,8 +67,9 @@ class Store:
         Raises UserError when the store cannot be written, StepFailed when the disk is full.
         """
         temp = self.folder(kind, name, step_id).with_name(f".{name}-{step_id[:SHORT]}.tmp-{os.getpid()}")
-        with _disk_errors(self.root):
+        with _disk_errors(self.root, "Pass --runs with a folder you own."):
             self.sweep(temp.parent)
+            shutil.rmtree(temp, ignore_errors=True)  # of a dead process with our number: containers count from 1
             temp.mkdir(parents=True)
             try:
                 yield temp
@@ -89,27 +90,33 @@ class Store:
         for path in files.values():
             _fsync(path)
         write_json(temp / MANIFEST, manifest)
+        for folder in (temp, *(p for p in temp.rglob("*") if p.is_dir())):
+            _fsync(folder)
+        if (found := self.get(kind, step_id)) is not None:  # another process was first
+            return found
         final = self.folder(kind, name, step_id)
         if final.exists():  # a folder that `get` refused: left by hand or by an older layout
             shutil.rmtree(final)
         temp.rename(final)
         _fsync(final.parent)
-        return Artifact(final, manifest)
+        return Artifact(final, json.loads((final / MANIFEST).read_text()))
 
     def sweep(self, folder: Path) -> None:
         """Remove temporary folders of processes that are gone."""
         for temp in folder.glob(".*.tmp-*"):
-            if not _alive(int(temp.name.rpartition("-")[2])):
+            pid = temp.name.rpartition("-")[2]
+            if pid.isdecimal() and not _alive(int(pid)):
                 shutil.rmtree(temp, ignore_errors=True)
 
 
 def write_text(path: Path, text: str) -> None:
-    """Replace a file in one go: readers see the old text or the new, never half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temp = path.with_name(f".{path.name}.tmp-{os.getpid()}")
-    temp.write_text(text)
-    _fsync(temp)
-    temp.replace(path)
+    """Replace a file in one go: readers see the old text or the new, never half of it. Raises as `Store.writing`."""
+    with _disk_errors(path.parent, "Name a folder you own."):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temp = path.with_name(f".{path.name}.tmp-{os.getpid()}")
+        temp.write_text(text)
+        _fsync(temp)
+        temp.replace(path)
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -137,19 +144,20 @@ def _alive(pid: int) -> bool:
 
 def disk_full(root: Path) -> str:
     """The sentence for a full disk."""
-    free = shutil.disk_usage(root).free / 1e9
+    there = next(folder for folder in (root.absolute(), *root.absolute().parents) if folder.exists())
+    free = shutil.disk_usage(there).free / 1e9
     return f"{root}: the disk is full ({free:.1f} GB left). Free space, then start again: finished steps are kept."
 
 
 @contextmanager
-def _disk_errors(root: Path) -> Iterator[None]:
+def _disk_errors(root: Path, way_out: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
         if error.errno == errno.ENOSPC:
             raise StepFailed(disk_full(root)) from error
-        if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
-            raise UserError(
-                f"{error.filename or root}: cannot be written. Pass --runs with a folder you own."
-            ) from error
+        place = Path(str(error.filename or root))
+        refused = error.errno in (errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR)
+        if (refused and place.is_relative_to(root)) or (error.errno == errno.EEXIST and place == root):
+            raise UserError(f"{place}: cannot be written. {way_out}") from error
         raise

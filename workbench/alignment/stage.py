@@ -62,15 +62,26 @@ def load(path: Path) -> Loaded:
 
 def read_rows(path: Path) -> tuple[dict[str, Any], ...]:
     """Rows of a JSON-lines file. Raises DataMissing with the line that is no JSON object."""
+    if not path.is_file():
+        raise DataMissing(f"{path}: is not there. Write the bundle again, or correct 'data' of the stage.")
     rows = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        try:
-            row = json.loads(line)
-            row["instruction"], row["input"], row["output"]
-        except (ValueError, TypeError, KeyError) as error:
-            raise DataMissing(f"{path}:{number}: needs an object with instruction, input, output ({error}).") from error
-        rows.append(row)
+    with path.open(encoding="utf-8") as file:  # splitlines() would also cut at U+2028, which JSON allows in a text
+        for number, line in enumerate(file, 1):
+            rows.append(_row(line, f"{path}:{number}"))
+    if not rows:
+        raise DataMissing(f"{path}: holds no row. Give at least one.")
     return tuple(rows)
+
+
+def _row(line: str, where: str) -> dict[str, Any]:
+    try:
+        row: dict[str, Any] = json.loads(line)
+        lacking = [key for key in ("instruction", "input", "output") if not isinstance(row.get(key), str)]
+    except (ValueError, AttributeError) as error:
+        raise DataMissing(f"{where}: is no JSON object ({error}). Write one a line.") from error
+    if lacking:
+        raise DataMissing(f"{where}: needs instruction, input and output as texts; {lacking[0]} is none. Correct it.")
+    return row
 
 
 def prompt(row: dict[str, Any]) -> list[dict[str, str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from workbench.cli.common import run_argument, run_file, runs_argument
-from workbench.cli.console import console
+from workbench.cli.console import console, wrote
 from workbench.errors import DataMissing
 from workbench.plan import plan
 from workbench.results import board_of, write_board
@@ -30,5 +30,5 @@ def main(options: argparse.Namespace) -> int:
         raise DataMissing(f"{planned.declared.file}: its base is not scored yet. Run: workbench run {options.run}")
     console.print(to_rich(board))
     for path in write_board(board, store.root / planned.declared.run.run):
-        console.print(f"wrote {path}", style="dim")
+        wrote(path)
     return 0

@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import get_args
 
 from rich.console import Console
@@ -91,6 +92,11 @@ def time_by_kind(ended: Iterable[Ended]) -> str:
     for end in ended:
         seconds[end.step.kind] += round(end.seconds)
     return ", ".join(f"{kind} {spent} s" for kind, spent in seconds.most_common() if spent)
+
+
+def wrote(path: Path) -> None:
+    """Say where a file is: in one line and letter by letter, so that it can be copied."""
+    console.print(f"wrote {path}", style="dim", markup=False, soft_wrap=True)
 
 
 def sentence(text: str) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from rich.markup import escape
+
 from workbench.cli.common import run_argument, run_file, runs_argument
 from workbench.cli.console import console
 from workbench.errors import DataMissing, UserError
@@ -29,5 +31,5 @@ def main(options: argparse.Namespace) -> int:
     if planned.select.id not in context.artifacts:
         raise DataMissing(f"{planned.declared.file}: nothing is chosen yet. Run: workbench run {options.run}")
     out = replace_handoff(context, store.root / planned.declared.run.run / "handoff")
-    console.print(f"[green]✔[/] {out} · start it with {out / 'align.sh'}")
+    console.print(f"[green]✔[/] {escape(str(out))} · start it with {escape(str(out / 'align.sh'))}", soft_wrap=True)
     return 0

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from rich.markup import escape
+
 from workbench.cli.console import console
 
 
@@ -19,5 +21,5 @@ def main(options: argparse.Namespace) -> int:
     from workbench.merging.standalone import merge_file
 
     merge_file(options.file, options.out)
-    console.print(f"[green]✔[/] {options.out}")
+    console.print(f"[green]✔[/] {escape(str(options.out))}", soft_wrap=True)
     return 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from workbench.cli.common import run_argument, run_file, runs_argument
-from workbench.cli.console import Reporter, console, outcome_table, time_by_kind
+from workbench.cli.console import Reporter, console, outcome_table, time_by_kind, wrote
 from workbench.plan import plan
 from workbench.results import finish
 from workbench.run import walk
@@ -37,7 +37,7 @@ def main(options: argparse.Namespace) -> int:
     if spent := time_by_kind(walked.ended):
         console.print(f"time: {spent}", style="dim")
     for path in written.files:
-        console.print(f"wrote {path}", style="dim")
+        wrote(path)
     if walked.interrupted:
         return 130
     return 1 if walked.failures() else 0

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
-from workbench.cli.console import console
+from workbench.cli.console import console, wrote
 from workbench.specs.common import Spec
 from workbench.specs.merge import MergeSpec
 from workbench.specs.models import BaseSpec, ExpertSpec
@@ -32,7 +33,8 @@ def main(options: argparse.Namespace) -> int:
     for name, model in SCHEMAS.items():
         path = options.out / f"{name}.schema.json"
         write_json(path, {"$schema": "https://json-schema.org/draft/2020-12/schema", **model.model_json_schema()})
-        console.print(f"wrote {path}", style="dim")
+        wrote(path)
     console.print("In an editor with yaml-language-server, put this first in a run file:")
-    console.print(f"# yaml-language-server: $schema=../{options.out / 'run.schema.json'}", style="bold", markup=False)
+    schema = os.path.relpath(options.out / "run.schema.json", "merges")
+    console.print(f"# yaml-language-server: $schema={schema}", style="bold", markup=False, soft_wrap=True)
     return 0

@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 
 from workbench.cli.common import run_argument, run_file, runs_argument
-from workbench.cli.console import console
+from workbench.cli.console import console, wrote
 from workbench.errors import DataMissing
 from workbench.ids import folder_sha256
 from workbench.plan import Plan, Scored, Step, plan
@@ -42,7 +42,7 @@ def main(options: argparse.Namespace) -> int:
         raise DataMissing(f"{planned.declared.file}: its base is not scored yet. Run: workbench run {options.run}")
     console.print(to_rich(board))
     for path in write_board(board, store.root / planned.declared.run.run):
-        console.print(f"wrote {path}", style="dim")
+        wrote(path)
     return 0
 
 

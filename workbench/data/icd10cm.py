@@ -1,7 +1,8 @@
 """ICD-10-CM from the Python package simple-icd-10-cm: code lines to read, and MedConceptsQA-style questions.
 
-Questions follow MedConceptsQA (Shoham & Rappoport 2024): four descriptions, one right. Easy: three random codes of
-the same kind. Medium: three codes at tree distance 3 to 5. Hard: three codes at tree distance 2 (siblings).
+Questions follow MedConceptsQA (Shoham & Rappoport 2024): four descriptions, one right. Easy: three random codes.
+Medium: three codes at tree distance 3 to 5. Hard: three siblings (tree distance 2). Codes above or below the one that
+is asked about are never offered.
 Upstream's answer map drops option 3; here every position is equally likely.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -42,55 +44,80 @@ def description(code: str) -> str:
     return " ".join(icd.get_description(code).split())
 
 
-def code_lines(seed: int) -> list[str]:
-    """One line a code, "E11.9: Type 2 diabetes mellitus without complications", in seeded random order."""
-    lines = [f"{code}: {description(code)}" for code in codes()]
+Depth = Literal["headings", "four_characters", "all"]
+
+
+def code_lines(depth: Depth, seed: int) -> list[str]:
+    """One line a code, "E11.9: Type 2 diabetes mellitus without complications", in seeded random order.
+
+    `headings` are chapters, blocks and three-character categories; `four_characters` the codes one level below
+    ("E11.9"); `all` every category and subcategory. Random order, because beside its siblings a description can be
+    guessed without its code, and it is the code that must be learned.
+    """
+    lines = [f"{code}: {description(code)}" for code in _at(depth)]
     random.Random(seed).shuffle(lines)
     return lines
 
 
+def _at(depth: Depth) -> Sequence[str]:
+    if depth == "headings":
+        import simple_icd_10_cm as icd
+
+        return [code for code in icd.get_all_codes(True) if len(code) <= 3 or icd.is_chapter_or_block(code)]
+    return [code for code in codes() if len(code) == 5] if depth == "four_characters" else codes()
+
+
+@functools.cache
+def _code_set() -> frozenset[str]:
+    return frozenset(codes())
+
+
 @functools.cache
 def _tree() -> tuple[dict[str, str], dict[str, tuple[str, ...]]]:
+    """Parent and children of every chapter, block, category and subcategory."""
     import simple_icd_10_cm as icd
 
-    keep = set(codes())
     parent = {code: icd.get_parent(code) for code in codes()}
+    for code in list(parent.values()):  # blocks, then chapters, then nothing
+        while code and code not in parent:
+            parent[code] = icd.get_parent(code)
+            code = parent[code]
     children: dict[str, list[str]] = {}
-    for code in codes():
-        children.setdefault(parent[code], []).append(code)
-    return parent, {above: tuple(c for c in below if c in keep) for above, below in children.items()}
+    for code, above in parent.items():
+        if above:
+            children.setdefault(above, []).append(code)
+    return parent, {above: tuple(below) for above, below in children.items()}
 
 
-def _ancestor(code: str, steps: int) -> str | None:
+def ancestors(code: str) -> list[str]:
+    """The codes above a code, nearest first: subcategories, category, block, chapter."""
     parent, _ = _tree()
-    at: str | None = code
-    for _ in range(steps):
-        at = parent.get(at) if at is not None else None
-    return at
+    found = []
+    while code := parent.get(code, ""):
+        found.append(code)
+    return found
 
 
-def _below(ancestor: str, steps: int) -> list[str]:
+@functools.cache
+def _below(ancestor: str, steps: int) -> frozenset[str]:
+    """Codes so many edges below; cached, because a chapter holds thousands and is asked for again and again."""
+    if steps <= 0:
+        return frozenset((ancestor,))
     _, children = _tree()
-    level = [ancestor]
-    for _ in range(steps):
-        level = [child for code in level for child in children.get(code, ())]
-    return level
+    return frozenset().union(*(_below(child, steps - 1) for child in children.get(ancestor, ())))
 
 
-def at_distance(code: str, distance: int) -> set[str]:
-    """Codes whose path to `code` in the tree has exactly `distance` edges (up some, down the rest)."""
+def beside(code: str, distance: int) -> set[str]:
+    """Codes at so many edges in the tree that are neither above nor below `code`.
+
+    Those above it would be half right: what describes a category describes its codes.
+    """
+    path = [code, *ancestors(code)]
     near: set[str] = set()
-    for up in range(distance + 1):
-        top = _ancestor(code, up)
-        if top is None:
-            break
-        branch = _ancestor(code, up - 1) if up else None
-        down = _below(top, distance - up)
-        if branch is None:
-            near.update(down)
-        else:  # leave out the branch we came from: the path would turn back on itself
-            near.update(set(down) - set(_below(branch, distance - up - 1)))
-    return near & set(codes()) - {code}
+    for up in range(1, min(distance, len(path))):
+        branch = _below(path[up - 1], distance - up - 1)  # where we came from: the path would turn back on itself
+        near.update(_below(path[up], distance - up) - branch)
+    return near & _code_set()
 
 
 def _wrong(code: str, level: Level, rng: random.Random) -> list[str]:
@@ -99,7 +126,7 @@ def _wrong(code: str, level: Level, rng: random.Random) -> list[str]:
         pool = rng.sample(codes(), 12)  # more than three: descriptions repeat across codes
     else:
         distances = (2,) if level == "hard" else (3, 4, 5)
-        pool = sorted(set().union(*(at_distance(code, d) for d in distances)))
+        pool = sorted(set().union(*(beside(code, d) for d in distances)))
         rng.shuffle(pool)
     return list(dict.fromkeys(d for c in pool if (d := description(c)) != description(code)))[:3]
 

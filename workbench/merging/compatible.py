@@ -12,6 +12,15 @@ from workbench.merging.headers import TensorHeader, config_of, read_file, read_f
 
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
 ADAPTER_CONFIG = "adapter_config.json"
+LORA_A, LORA_B = ".lora_A.weight", ".lora_B.weight"
+MORE_THAN_LORA = (
+    "use_dora", "bias", "modules_to_save", "fan_in_fan_out", "lora_bias", "use_qalora", "use_bdlora", "kasa_config",
+    "monteclora_config", "arrow_config", "alora_invocation_tokens", "layer_replication", "target_parameters",
+    "trainable_token_indices",
+)  # fmt: skip
+"""Keys of PEFT's LoraConfig that, when set, make the adapted weight something else than W + scale * B A."""
+PLAIN_STARTS = (None, True, False, "gaussian", "eva", "orthogonal")
+"""Initialisations that leave the base weight alone; PiSSA, OLoRA, CorDA, LoftQ and their like subtract from it."""
 
 
 def check_models(folders: Sequence[tuple[str, Path]]) -> None:
@@ -67,25 +76,19 @@ def check_adapter(adapter: Path, base: Path, base_name: str) -> dict[str, Any]:
         pickled = "adapter_model.bin" if (adapter / "adapter_model.bin").is_file() else None
         why = f"its weights are pickled ({pickled}); save them as safetensors" if pickled else "it holds no weights"
         raise Incompatible(f"{adapter}: is no usable adapter: {why}.")
-    config: dict[str, Any] = json.loads((adapter / ADAPTER_CONFIG).read_text())
-    unsupported = [
-        name
-        for name, plain in (("use_dora", False), ("bias", "none"), ("modules_to_save", None))
-        if config.get(name, plain) not in (plain, [])
-    ]
-    if config.get("peft_type") != "LORA" or unsupported:
-        what = f"uses {', '.join(unsupported)}" if unsupported else f"is a {config.get('peft_type')} adapter"
-        raise Incompatible(f"{adapter}: {what}. Fold it with PEFT's merge_and_unload and declare the folder instead.")
-    weights = read_folder(base)
-    for name, header in read_file(adapter / ADAPTER_WEIGHTS).items():
+    config = _adapter_config(adapter)
+    weights, adapts = read_folder(base), read_file(adapter / ADAPTER_WEIGHTS)
+    for name, header in adapts.items():
+        side = 1 if name.endswith(LORA_A) else 0  # A is [rank, in], B is [out, rank]
+        partner = name.replace(LORA_A, LORA_B) if side else name.replace(LORA_B, LORA_A)
+        if partner == name or partner not in adapts:
+            raise Incompatible(f"{adapter}: {name} is no half of a LoRA pair. Fold it with PEFT, or save it again.")
         target = target_of(name)
         if target not in weights:
             raise Incompatible(
                 f"{adapter}: adapts {target}, which '{base_name}' lacks. It was trained on another base."
             )
-        out_features, in_features = weights[target].shape
-        wanted = in_features if ".lora_A." in name else out_features
-        if wanted not in header.shape:
+        if header.shape[side] != weights[target].shape[side]:
             raise Incompatible(
                 f"{adapter}: {name} is {header.shape}, but {target} of '{base_name}' is {weights[target].shape}. "
                 "It was trained on another base."
@@ -93,7 +96,21 @@ def check_adapter(adapter: Path, base: Path, base_name: str) -> dict[str, Any]:
     return config
 
 
+def _adapter_config(adapter: Path) -> dict[str, Any]:
+    try:
+        config: dict[str, Any] = json.loads((adapter / ADAPTER_CONFIG).read_text())
+    except (FileNotFoundError, ValueError) as error:
+        raise Incompatible(f"{adapter}: its {ADAPTER_CONFIG} cannot be read ({error}). Save it again.") from error
+    unsupported = [name for name in MORE_THAN_LORA if config.get(name) not in (None, False, "none", [], {})]
+    if config.get("init_lora_weights") not in PLAIN_STARTS:
+        unsupported.append(f"init_lora_weights: {config['init_lora_weights']}")
+    if config.get("peft_type") != "LORA" or unsupported:
+        what = f"uses {', '.join(unsupported)}" if unsupported else f"is a {config.get('peft_type')} adapter"
+        raise Incompatible(f"{adapter}: {what}. Fold it with PEFT's merge_and_unload and declare the folder instead.")
+    return config
+
+
 def target_of(adapter_tensor: str) -> str:
     """The base tensor that a LoRA tensor belongs to: "base_model.model.X.lora_A.weight" -> "X.weight"."""
     stem = adapter_tensor.removeprefix("base_model.model.")
-    return stem.replace(".lora_A.weight", ".weight").replace(".lora_B.weight", ".weight")
+    return stem.replace(LORA_A, ".weight").replace(LORA_B, ".weight")

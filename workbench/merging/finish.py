@@ -52,7 +52,7 @@ def write_card(card: Card, out: Path) -> None:
         *(f"{i}. `{name}`" for i, name in enumerate(card.inputs)), "",
         "Recipe (`recipe.yaml`; models are the inputs above by number):", "",
         "```yaml", card.recipe.rstrip(), "```", "",
-        f"Licences of the inputs and their training data: {'; '.join(card.licences)}.", "",
+        f"Licences of the inputs and their training data: {'; '.join(card.licences) or 'not declared'}.", "",
         "Research software; not for clinical use.",
     ]  # fmt: skip
     write_text(out / "README.md", "\n".join(lines) + "\n")

@@ -37,10 +37,10 @@ def read_file(path: Path) -> dict[str, TensorHeader]:
             raise Incompatible(f"{path}: truncated, or no safetensors file ({size} bytes). Copy or download it again.")
         try:
             header: dict[str, Any] = json.loads(file.read(length))
-        except ValueError as error:
+            header.pop("__metadata__", None)
+            end = 8 + length + max((int(entry["data_offsets"][1]) for entry in header.values()), default=0)
+        except (ValueError, TypeError, AttributeError, LookupError) as error:
             raise Incompatible(f"{path}: no safetensors header ({error}). Is it another format?") from error
-    header.pop("__metadata__", None)
-    end = 8 + length + max((entry["data_offsets"][1] for entry in header.values()), default=0)
     if end != size:
         raise Incompatible(f"{path}: truncated, {size} of {end} bytes are there. Copy or download it again.")
     return {
@@ -72,7 +72,7 @@ def read_folder(folder: Path) -> dict[str, TensorHeader]:
 def _sharded(folder: Path, index: Path) -> dict[str, TensorHeader]:
     try:
         places: Mapping[str, str] = json.loads(index.read_text())["weight_map"]
-    except (ValueError, KeyError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise Incompatible(f"{index}: is no index of shards ({error}). Save the model again.") from error
     shards = {}
     for shard in sorted(set(places.values())):

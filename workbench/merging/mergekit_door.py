@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -64,18 +65,35 @@ def lower(spec: MergeSpec, folders: Sequence[Path]) -> dict[str, Any]:
 def _run(spec: MergeSpec, folders: Sequence[Path], out: Path) -> None:
     import torch
     from mergekit.config import MergeConfiguration
+    from mergekit.io.tasks import LoaderCache
     from mergekit.merge import run_merge
     from mergekit.options import MergeOptions
 
-    configuration = MergeConfiguration.model_validate(lower(spec, folders))
     options = MergeOptions(
         random_seed=spec.seed, copy_tokenizer=False, write_model_card=False, quiet=True, trust_remote_code=False
     )
-    with _own_random_state(torch):
+    with _own_random_state(torch), _distinct(folders) as places:
+        configuration = MergeConfiguration.model_validate(lower(spec, places))
         try:
             run_merge(configuration, str(out), options)
         except (RuntimeError, ValueError, KeyError) as error:
             raise StepFailed(f"mergekit could not run '{spec.merge_method}': {error}") from error
+        finally:
+            LoaderCache().loaders.clear()  # kept by path for the whole process: the next folder there would be ignored
+
+
+@contextmanager
+def _distinct(folders: Sequence[Path]) -> Iterator[list[Path]]:
+    """The folders, a link in place of one that comes again: two picks may choose one model, mergekit refuses it."""
+    with tempfile.TemporaryDirectory(prefix="workbench-") as links:
+        places: list[Path] = []
+        for index, folder in enumerate(folders):
+            place = folder
+            if folder in folders[:index]:
+                place = Path(links) / str(index)
+                place.symlink_to(folder.resolve(), target_is_directory=True)
+            places.append(place)
+        yield places
 
 
 @contextmanager

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from workbench.errors import DataMissing, UserError
+from workbench.errors import DataMissing, StepFailed, UserError
 from workbench.merging.fold import fold
 from workbench.merging.mergekit_door import merge
 from workbench.specs.load import raise_problems, read_yaml, validate
 from workbench.specs.merge import MergeSpec
+from workbench.store import disk_full
 
 
 def merge_file(path: Path, out: Path) -> None:
@@ -26,7 +28,10 @@ def merge_file(path: Path, out: Path) -> None:
     if out.exists():
         raise UserError(f"{out}: exists already. Name a new folder, or remove it.")
     temp = out.with_name(f".{out.name}.tmp-{os.getpid()}")
-    temp.mkdir(parents=True)
+    try:
+        temp.mkdir(parents=True)
+    except OSError as error:
+        raise UserError(f"{out}: cannot be written ({error.strerror}). Name a folder you own.") from error
     try:
         references = _references(spec)
         models = [(name, _folder(name, temp / f"input-{i}")) for i, name in enumerate(references)]
@@ -35,8 +40,17 @@ def merge_file(path: Path, out: Path) -> None:
         result.mkdir()
         merge(out.name, _numbered(spec, references), models, models[references.index(base)][1], result)
         result.rename(out)
+    except Exception as error:
+        if is_disk_full(error):
+            raise StepFailed(disk_full(out.parent)) from error
+        raise
     finally:
         shutil.rmtree(temp, ignore_errors=True)
+
+
+def is_disk_full(error: Exception) -> bool:
+    """Whether a library's error says so; safetensors has a class of its own for it."""
+    return getattr(error, "errno", None) == errno.ENOSPC or "No space left on device" in str(error)
 
 
 def _references(spec: MergeSpec) -> list[str]:

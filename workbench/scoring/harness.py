@@ -5,18 +5,27 @@ The scores are lm-eval's own: tasks are its YAML folders, the model class is its
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
+import logging
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from workbench.errors import StepFailed, UserError
+from workbench.progress import Progress, silent
 from workbench.records import Role, ScoreRow
 
 MODEL_FREE = ("doc_id", "target", "filtered_resps", "doc_hash", "prompt_hash", "filter")
 """What of lm-eval's sample record is kept besides the metrics: enough to pair items, no third-party text."""
+
+
+FEWSHOT_SEED = 1234
+"""lm-eval's own default: tasks with shots draw the same ones for every model, as `lm_eval` does."""
 
 
 @dataclass(frozen=True)
@@ -40,12 +49,26 @@ class Scores:
     items: tuple[dict[str, Any], ...]
 
 
+class _BarReader(io.TextIOBase):
+    """Stands in for standard error while lm-eval draws its bars there, and passes on how far they are."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+
+    def write(self, text: str) -> int:
+        if found := re.search(r"^\s*(.*?):?\s*\d+%\|.*\| *(\d+)/(\d+)", text.replace("\r", "")):
+            self._progress(int(found[2]), int(found[3]), found[1].removeprefix("Running ").removesuffix(" requests"))
+        return len(text)
+
+
 class Harness:
     """The tasks of a project, built once and asked of many models."""
 
-    def __init__(self, tasks: Path) -> None:
+    def __init__(self, tasks: Path, progress: Progress = silent) -> None:
         from lm_eval.tasks import TaskManager
 
+        logging.getLogger("lm_eval").setLevel(logging.ERROR)  # it advises on its own command line
+        self._progress = progress
         self._manager = TaskManager(include_path=str(tasks), include_defaults=False)
         self._built: dict[tuple[str, ...], Any] = {}
 
@@ -64,7 +87,11 @@ class Harness:
         from lm_eval.evaluator import evaluate
 
         built = self._tasks(tuple(task.task for task in tasks))
-        results = evaluate(_model(folder, dtype, batch_size), built, limit=limit, bootstrap_iters=1, log_samples=True)
+        for one in built["tasks"].values():
+            one.set_fewshot_seed(FEWSHOT_SEED)  # else every model would see other examples
+        model = _model(folder, dtype, batch_size)
+        with contextlib.redirect_stderr(_BarReader(self._progress)):
+            results = evaluate(model, built, limit=limit, bootstrap_iters=1, log_samples=True)
         rows = [self._row(name, model_id, role, task, results) for task in tasks]
         items = [_item(task, sample) for task in tasks for sample in results["samples"][task.task]]
         return Scores(tuple(rows), tuple(items))
@@ -104,8 +131,9 @@ class Harness:
 
 def _model(folder: Path, dtype: str, batch_size: int) -> Any:
     import torch
-    from lm_eval.models.huggingface import HFLM
     from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    from workbench.scoring.packed import PackedScorer
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
     try:
@@ -113,7 +141,7 @@ def _model(folder: Path, dtype: str, batch_size: int) -> Any:
         tokenizer = AutoTokenizer.from_pretrained(folder)
     except (OSError, ValueError, RuntimeError) as error:
         raise StepFailed(f"{folder}: cannot be loaded ({error})") from error
-    return HFLM(pretrained=model, tokenizer=tokenizer, batch_size=batch_size, device=device)
+    return PackedScorer(pretrained=model, tokenizer=tokenizer, batch_size=batch_size, device=device)
 
 
 def _finite(value: Any) -> float | None:
@@ -145,4 +173,5 @@ def _stderr(metric: str, reported: Any, values: Sequence[Any]) -> float | None:
 def _item(task: Task, sample: Mapping[str, Any]) -> dict[str, Any]:
     kept = {key: sample[key] for key in MODEL_FREE if key in sample}
     metrics = {key: sample[key] for key in sample["metrics"]}
-    return json.loads(json.dumps({"task": task.name, **kept, **metrics}, default=str))  # type: ignore[no-any-return]
+    text = json.dumps({"task": task.name, **kept, **metrics}, default=str)
+    return json.loads(text, parse_constant=lambda _: None)  # type: ignore[no-any-return]  # NaN is no JSON

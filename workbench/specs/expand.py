@@ -16,12 +16,14 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from workbench.specs.load import Document, Loc, did_you_mean
+from workbench.specs.complaints import Loc, complaints
+from workbench.specs.load import Document, did_you_mean, sentence
 from workbench.specs.merge import MergeSpec
 from workbench.specs.methods import METHODS
-from workbench.specs.run import Candidate, Each, RunSpec
+from workbench.specs.run import Candidate, Each, Entry, RunSpec
 
 BASE = "base"
+ALIGNED = "aligned"
 BEST_OF = "best-of "
 
 
@@ -59,7 +61,7 @@ def expand(run: RunSpec, document: Document) -> list[Merge]:
     filled: dict[str, _Filled] = {}
     for key, candidate in run.candidates.items():
         for one in _fill(key, candidate, run, document):
-            if one.name in filled or one.name in run.experts or one.name in (BASE, run.base):
+            if one.name in filled or one.name in run.experts or one.name in (BASE, ALIGNED, run.base):
                 document.add(one.loc, f"the name '{one.name}' is taken already. Use every axis in the name: {{axis}}.")
             filled.setdefault(one.name, one)
     merges = {name: merge for name, one in filled.items() if (merge := _merge(one, filled, run, document))}
@@ -68,19 +70,31 @@ def expand(run: RunSpec, document: Document) -> list[Merge]:
 
 def _fill(key: str, candidate: Candidate, run: RunSpec, document: Document) -> Iterator[_Filled]:
     loc: Loc = ("candidates", key)
-    for axis in re.findall(r"{(.*?)}", key):
+    written = (key, candidate.models, candidate.base_model, candidate.parameters, candidate.seed)
+    for axis in dict.fromkeys(axis for text in _texts(written) for axis in re.findall(r"{(.*?)}", text)):
         if axis not in candidate.axes:
-            document.add(loc, f"'{{{axis}}}' in the name is no axis of '{key}'. {did_you_mean(axis, candidate.axes)}")
+            document.add(loc, f"'{{{axis}}}' is no axis of '{key}'. {did_you_mean(axis, candidate.axes)}")
             return
     axes = {axis: run.experts if values == "experts" else values for axis, values in candidate.axes.items()}
     over_experts = [axis for axis, values in candidate.axes.items() if values == "experts"]
     for point in itertools.product(*axes.values()):
         values = dict(zip(axes, point, strict=True))
-        name = str(key.format(**values))
+        name = str(_put(key, values))
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
             document.add(loc, f"'{name}' is no name for a model. Use letters, digits, '.', '_' and '-'.")
             return
         yield _Filled(name, str(values[over_experts[0]]) if over_experts else None, loc, candidate, values)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """All texts in a value, however deep."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Each | Entry):
+        yield from _texts(value.model_dump())
+    elif isinstance(value, dict | list | tuple):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from _texts(part)
 
 
 def _put(value: Any, values: Mapping[str, Any]) -> Any:
@@ -110,14 +124,17 @@ def _merge(one: _Filled, filled: Mapping[str, _Filled], run: RunSpec, document: 
             at = (*one.loc, "models", index)
             name = _one(_put(entry.model, one.values), at, one, filled, run, members, document)
             entries.append({"model": name, "parameters": _put(entry.parameters, one.values)})
+    method = METHODS.get(candidate.merge_method)
+    base = BASE if method is not None and method.base == "required" else None
+    if candidate.base_model is not None:
+        at = (*one.loc, "base_model")
+        base = _one(_put(candidate.base_model, one.values), at, one, filled, run, members, document)
     if len(document.problems) > before:
         return None
-    method = METHODS.get(candidate.merge_method)
-    base = candidate.base_model or (BASE if method is not None and method.base == "required" else None)
     raw = {
         "merge_method": candidate.merge_method,
         "models": entries,
-        "base_model": BASE if base == run.base else base,
+        "base_model": base,
         "parameters": _put(candidate.parameters, one.values),
         "seed": _put(candidate.seed, one.values),
         "dtype": candidate.dtype,
@@ -126,10 +143,11 @@ def _merge(one: _Filled, filled: Mapping[str, _Filled], run: RunSpec, document: 
     try:
         return Merge(one.name, MergeSpec.model_validate(raw), one.expert, members)
     except ValidationError as errors:
-        for error in errors.errors(include_url=False):
-            what = error["msg"].removeprefix("Value error, ")
-            where = ".".join(str(part) for part in error["loc"])
-            document.add((*one.loc, *error["loc"]), f"{one.name}: {where + ': ' if where else ''}{what}.")
+        for complaint in complaints(errors, raw):
+            place = complaint.loc
+            if isinstance(candidate.models, Each) and place[:1] == ("models",):  # declared once, for every model
+                place = ("models", *place[2:])
+            document.add((*one.loc, *place), f"{one.name}: {sentence(complaint, MergeSpec)}")
         return None
 
 

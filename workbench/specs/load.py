@@ -9,6 +9,7 @@ the node tree is walked here: those traps are refused, and each path keeps its l
 from __future__ import annotations
 
 import difflib
+import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -17,11 +18,10 @@ from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
 
 from workbench.errors import Problem, SpecError
+from workbench.specs.complaints import Complaint, Loc, complaints
 
-Loc = tuple[str | int, ...]
 Spec = TypeVar("Spec", bound=BaseModel)
 
 _EXPONENT = re.compile(r"[-+]?[0-9][0-9_]*(\.[0-9]*)?[eE][-+]?[0-9]+")
@@ -53,8 +53,9 @@ def read_yaml(path: Path, shown: str | None = None) -> Document:
     """Parse one file without running anything in it. Problems are collected in the document, not raised."""
     document = Document(shown or str(path))
     try:
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8")
         node = yaml.compose(text, Loader=yaml.SafeLoader)
+        document.value = None if node is None else _value(node, (), document)
     except FileNotFoundError:
         document.problems.append(Problem(document.file, 1, "there is no such file. Check the name."))
         return document
@@ -62,17 +63,27 @@ def read_yaml(path: Path, shown: str | None = None) -> Document:
         document.problems.append(Problem(document.file, 1, f"cannot be read ({error}). Is it a YAML text file?"))
         return document
     except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        what = getattr(error, "problem", None) or str(error)
-        line = mark.line + 1 if mark else 1
+        line, what = _not_yaml(error, text)
         document.problems.append(Problem(document.file, line, f"is not YAML: {what}. Check indent and quotes."))
-        return document
-    document.value = None if node is None else _value(node, (), document)
+    except RecursionError:
+        document.problems.append(
+            Problem(document.file, 1, "holds itself, or is nested too deep. Check its aliases (*).")
+        )
     return document
+
+
+def _not_yaml(error: yaml.YAMLError, text: str) -> tuple[int, str]:
+    """Line and reason of a syntax error; a forbidden character has a position only."""
+    if isinstance(error, yaml.reader.ReaderError):
+        return text[: error.position].count("\n") + 1, f"{error.reason} (character {error.character:#04x})"
+    mark = getattr(error, "problem_mark", None)
+    return (mark.line + 1 if mark else 1), getattr(error, "problem", None) or str(error)
 
 
 def _value(node: yaml.Node, loc: Loc, document: Document) -> Any:
     document.lines.setdefault(loc, node.start_mark.line + 1)
+    if node.tag not in yaml.SafeLoader.yaml_constructors and not node.tag.startswith("tag:yaml.org,2002:value"):
+        document.add(loc, f"tag '{node.tag}' is not allowed: these files are plain data. Remove it.")
     if isinstance(node, yaml.MappingNode):
         return _mapping(node, loc, document)
     if isinstance(node, yaml.SequenceNode):
@@ -116,6 +127,8 @@ def _scalar(node: yaml.Node, loc: Loc, document: Document) -> Any:
     if not isinstance(value, str | int | float | bool | None):
         document.add(loc, f"{type(value).__name__} is no type of these files ({text}). Quote it if text is meant.")
         return text
+    if isinstance(value, float) and not math.isfinite(value):
+        document.add(loc, f"{text} is no finite number. Write a number.")
     return value
 
 
@@ -123,7 +136,7 @@ def _construct(node: yaml.Node) -> Any:
     loader = yaml.SafeLoader("")
     try:
         return loader.construct_object(node, deep=True)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError, LookupError, AttributeError):  # such as 2024-13-45, which looks like a date
         return str(node.value)
     finally:
         loader.dispose()
@@ -138,8 +151,8 @@ def validate(document: Document, model: type[Spec]) -> Spec | None:
     try:
         return model.model_validate(document.value)
     except ValidationError as errors:
-        for error in errors.errors(include_url=False):
-            document.add(error["loc"], _sentence(error, model))
+        for complaint in complaints(errors, document.value):
+            document.add(complaint.loc, sentence(complaint, model))
         return None
 
 
@@ -159,21 +172,31 @@ def did_you_mean(word: str, words: Iterable[str]) -> str:
     return f"Known: {', '.join(options)}." if options else "None is declared."
 
 
-def _sentence(error: ErrorDetails, model: type[BaseModel]) -> str:
-    loc = [str(part) for part in error["loc"]]
-    name = loc[-1] if loc else model.__name__
-    kind = error["type"]
-    if kind == "extra_forbidden":
-        return f"unknown key '{name}'. {did_you_mean(name, _siblings(model, error['loc'][:-1]))}"
-    if kind == "missing":
+def sentence(complaint: Complaint, model: type[BaseModel]) -> str:
+    """What is wrong and what to do, in a line."""
+    name = _name(complaint.loc)
+    if complaint.kind == "extra_forbidden":
+        return f"unknown key '{name}'. {did_you_mean(name, _siblings(model, complaint.loc[:-1]))}"
+    if complaint.kind == "missing":
         return f"'{name}' is missing. Add it."
-    shown = repr(error["input"])
+    shown = repr(complaint.given)
     shown = shown if len(shown) <= 60 else shown[:57] + "..."
-    message = error["msg"].removeprefix("Value error, ").rstrip(".")
+    message = re.sub(r"^Value error, | or instance of \w+", "", complaint.message).rstrip(".")
     message = message[0].lower() + message[1:]
-    if kind == "value_error":
-        return f"'{name}': {message}."
-    return f"'{name}': {message} ({shown}). Correct the value."
+    where = f"'{name}': " if name else ""
+    if complaint.kind == "value_error":
+        return f"{where}{message}" if message.endswith("?") else f"{where}{message}."
+    return f"{where}{message} ({shown}). Correct the value."
+
+
+def _name(loc: Loc) -> str:
+    """The last key of a path with the indices behind it: `experts[1]`."""
+    keys = [at for at, part in enumerate(loc) if isinstance(part, str) and part != "[key]"]
+    return (
+        "".join(part if isinstance(part, str) else f"[{part}]" for part in loc[keys[-1] :] if part != "[key]")
+        if keys
+        else ""
+    )
 
 
 def _siblings(model: type[BaseModel], loc: tuple[str | int, ...]) -> list[str]:

@@ -71,7 +71,7 @@ def _inputs(spec: MergeSpec, method: Method) -> list[str]:
 
 def _parameters(spec: MergeSpec, method: Method) -> list[str]:
     problems = []
-    known = method.each | method.shared
+    known = sorted(method.each | method.shared)
     given = [(name, "parameters") for name in spec.parameters]
     given += [(name, f"the parameters of '{entry.model}'") for entry in spec.models for name in entry.parameters]
     for name, where in given:

@@ -42,11 +42,15 @@ class BaseSpec(Spec):
 
 
 class Corpus(Spec):
-    """Documents of one source in one format (a row of workbench.data.formats), cut to a token budget if given."""
+    """Documents of one source in one format (a row of workbench.data.formats), cut to a token budget if given.
+
+    `repeat` reads the corpus so many times an epoch, each time in another order.
+    """
 
     source: Name
     format: Name
     max_tokens: Annotated[int, Field(gt=0)] | None = None
+    repeat: Annotated[int, Field(gt=0)] = 1
 
 
 class LoraSpec(Spec):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from workbench.data.formats import FORMATS, formats_of
 from workbench.data.sources import SOURCES
-from workbench.specs.expand import Merge, expand
+from workbench.specs.expand import ALIGNED, BASE, Merge, expand
 from workbench.specs.load import Document, Spec, did_you_mean, raise_problems, read_yaml, validate
 from workbench.specs.models import BaseSpec, ExpertSpec
 from workbench.specs.run import RunSpec
@@ -93,19 +94,23 @@ def load_run(path: Path) -> Declared:
     document = read_yaml(path, project.shown(path))
     run = validate(document, RunSpec)
     if run is None:
-        raise_problems([document])
+        raise_problems([document, *_named_in(project, document.value)])
         raise AssertionError("validate records a problem whenever it gives None")
     documents = [document]
     base_document, base = _named(project, document, ("base",), run.base, BaseSpec)
     documents.append(base_document)
     experts = {}
     for index, name in enumerate(run.experts):
+        if name in run.experts[:index]:
+            document.add(("experts", index), f"expert '{name}' is listed twice. Remove one.")
+        if name in (BASE, ALIGNED):
+            document.add(("experts", index), f"'{name}' means another model on the board. Rename the expert's file.")
         expert_document, expert = _named(project, document, ("experts", index), name, ExpertSpec)
         documents.append(expert_document)
         if expert is not None:
             experts[name] = expert
             _check_corpora(expert, expert_document)
-            if expert.base != run.base:
+            if expert.base != run.base and project.model_file(run.base).is_file():
                 document.add(("experts", index), f"expert '{name}' has base '{expert.base}', the run '{run.base}'.")
     suites = {}
     tasks = project.task_folders()
@@ -118,6 +123,20 @@ def load_run(path: Path) -> Declared:
     raise_problems(documents)
     assert base is not None
     return Declared(project, path, run, base, experts, tuple(merges), suites)
+
+
+def _named_in(project: Project, value: Any) -> Iterator[Document]:
+    """The files that a faulty run file names, as far as it can be read: their problems belong in the same answer."""
+    found = value if isinstance(value, dict) else {}
+    experts, score = found.get("experts"), found.get("score")
+    named: list[tuple[Any, Callable[[str], Path], type[BaseSpec | ExpertSpec | SuiteSpec]]] = [
+        (found.get("base"), project.model_file, BaseSpec),
+        *((name, project.model_file, ExpertSpec) for name in (experts if isinstance(experts, list) else [])),
+        *((name, project.suite_file, SuiteSpec) for name in (score.values() if isinstance(score, dict) else [])),
+    ]
+    for name, file, kind in named:
+        if isinstance(name, str) and re.fullmatch(r"[\w.-]+", name) and file(name).is_file():
+            yield _load(project, file(name), kind)[0]
 
 
 def _load(project: Project, path: Path, kind: type[Spec]) -> tuple[Document, Spec | None]:

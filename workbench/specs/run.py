@@ -31,7 +31,7 @@ class Candidate(Spec):
 
     merge_method: str
     models: list[Entry] | Each
-    axes: dict[Name, list[Scalar] | Literal["experts"]] = {}
+    axes: dict[Name, Annotated[list[Scalar], Field(min_length=1)] | Literal["experts"]] = {}
     base_model: str | None = None
     parameters: dict[str, Any] = {}
     seed: int | str | None = None
@@ -46,7 +46,7 @@ class Score(Spec):
     test: Name
     limit: Annotated[int, Field(gt=0)] | None = None
     dtype: Dtype = "bfloat16"
-    batch_size: Annotated[int, Field(gt=0)] = 16
+    batch_size: Annotated[int, Field(gt=0)] = 48
 
 
 class AtLeast(Spec):

@@ -49,7 +49,7 @@ def read(corpora: Sequence[Corpus], tokenizer: Tokenizer, seed: int) -> Reading:
     kept: list[Example] = []
     counts = []
     for corpus in corpora:
-        found = examples(corpus.source, corpus.format, seed)
+        found = [one for i in range(corpus.repeat) for one in examples(corpus.source, corpus.format, seed + i)]
         lengths = [len(ids) for ids in tokenizer([e.prompt + e.completion for e in found])["input_ids"]]
         used, tokens = _within(lengths, corpus.max_tokens)
         kept += found[:used]

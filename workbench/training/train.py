@@ -61,7 +61,8 @@ def train(spec: ExpertSpec, base: Path, out: Path, checkpoints: Path, progress: 
         rows = [{"text": e.prompt + e.completion} for e in reading.examples]
     with torch.random.fork_rng():
         torch.manual_seed(spec.seed)  # LoRA's A is drawn from torch's own generator
-        model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.bfloat16)
+        # All weights are trained in float32, because a small update would vanish in bfloat16; frozen ones stay small.
+        model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32 if spec.full else torch.bfloat16)
         curve: list[LossPoint] = []
         trainer = _trainer_class()(
             model=model,
@@ -76,6 +77,8 @@ def train(spec: ExpertSpec, base: Path, out: Path, checkpoints: Path, progress: 
     seconds = time.monotonic() - started
     record = _record(trainer, reading, curve, seconds)
     trainer.model.to(torch.bfloat16).save_pretrained(out)
+    if spec.full:  # a model of its own, which is scored and merged as it is
+        tokenizer.save_pretrained(out)
     write_json(out / "training.json", asdict(record))
     shutil.rmtree(checkpoints, ignore_errors=True)
     return record

@@ -1,0 +1,177 @@
+"""The harness against plain lm-eval, and what a score carries."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+import statistics
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tiny
+import torch
+from lm_eval import simple_evaluate
+from lm_eval.models.huggingface import HFLM
+from lm_eval.tasks import TaskManager
+from safetensors.torch import load_file, save_file
+
+from workbench.errors import StepFailed, UserError
+from workbench.scoring.harness import Harness, Scores, Task
+
+METRICS = {
+    "mini_nli": "acc",
+    "mini_question_summary": "rouge1",
+    "mini_notes_perplexity": "bits_per_byte",
+    "mini_nli_two_shots": "acc_norm",
+}
+LIMIT = 6
+
+
+def task(name: str, metric: str | None = None) -> Task:
+    higher = name != "mini_notes_perplexity"
+    return Task(name, f"{name}-column", metric or METRICS[name], "0123456789abcdef", 0.333, higher, higher)
+
+
+def score(harness: Harness, model: Path, *tasks: Task, limit: int | None = LIMIT) -> Scores:
+    return harness.score("tiny", "an-id", model, tasks, "test", "float32", 4, limit)
+
+
+@pytest.fixture(scope="module")
+def scores(harness: Harness, model: Path) -> Scores:
+    return score(harness, model, *(task(name) for name in METRICS))
+
+
+@pytest.fixture(scope="module")
+def theirs(model: Path, tasks: Path) -> dict[str, Any]:
+    manager = TaskManager(include_path=str(tasks), include_defaults=False)
+    loaded = HFLM(pretrained=str(model), dtype="float32", batch_size=4, device="cpu")
+    found: dict[str, Any] = simple_evaluate(
+        loaded, tasks=list(METRICS), task_manager=manager, limit=LIMIT, bootstrap_iters=1, log_samples=True
+    )
+    return found
+
+
+@pytest.mark.parametrize("name", list(METRICS))
+def test_values_are_lm_eval_s(name: str, scores: Scores, theirs: dict[str, Any]) -> None:
+    row = next(row for row in scores.rows if row.task == f"{name}-column")
+    wanted = theirs["results"][name]
+    assert row.value == pytest.approx(wanted[f"{METRICS[name]},none"], rel=1e-5)
+    if METRICS[name] != "bits_per_byte":
+        assert row.stderr == pytest.approx(wanted[f"{METRICS[name]}_stderr,none"], rel=1e-5)
+
+
+def test_every_model_sees_the_same_shots(harness: Harness, model: Path, scores: Scores, theirs: dict[str, Any]) -> None:
+    again = score(harness, model, *(task(name) for name in METRICS))
+    first, second = (
+        [item["prompt_hash"] for item in found.items if item["task"] == "mini_nli_two_shots-column"]
+        for found in (scores, again)
+    )
+    assert first == second == [sample["prompt_hash"] for sample in theirs["samples"]["mini_nli_two_shots"]]
+    assert [row.value for row in again.rows] == [row.value for row in scores.rows]
+
+
+def test_rows_carry_what_a_reader_needs(scores: Scores, theirs: dict[str, Any]) -> None:
+    rows = {row.task: row for row in scores.rows}
+    row = rows["mini_nli-column"]
+    assert (row.model, row.model_id, row.role, row.metric) == ("tiny", "an-id", "test", "acc")
+    assert (row.n, row.unscored, row.chance, row.in_mean) == (LIMIT, 0, 0.333, True)
+    assert row.task_version == f"{theirs['versions']['mini_nli']}+01234567"
+    assert row.stderr is not None
+    assert row.stderr > 0
+    perplexity = rows["mini_notes_perplexity-column"]
+    assert (perplexity.higher_is_better, perplexity.in_mean) == (False, False)
+
+
+def test_items_pair_models_and_hold_no_text_of_the_task(scores: Scores) -> None:
+    json.dumps(scores.items, allow_nan=False)
+    nli = [item for item in scores.items if item["task"] == "mini_nli-column"]
+    assert [item["doc_id"] for item in nli] == list(range(LIMIT))
+    assert all({"doc_hash", "acc", "acc_norm"} <= item.keys() for item in nli)
+    assert not any({"doc", "arguments"} & item.keys() for item in scores.items)
+    assert statistics.mean(item["acc"] for item in nli) == scores.rows[0].value
+
+
+def test_standard_error_of_bits_per_byte_against_a_jackknife(harness: Harness, model: Path) -> None:
+    found = score(harness, model, task("mini_notes_perplexity"), limit=None)
+    pairs = [item["bits_per_byte"] for item in found.items]
+
+    def ratio(items: list[list[float]]) -> float:
+        return -sum(loglikelihood for loglikelihood, _ in items) / sum(size for _, size in items) / math.log(2)
+
+    n = len(pairs)
+    left_out = [ratio(pairs[:i] + pairs[i + 1 :]) for i in range(n)]
+    mean = sum(left_out) / n
+    jackknife = math.sqrt((n - 1) / n * sum((value - mean) ** 2 for value in left_out))
+    [row] = found.rows
+    assert n >= 10
+    assert row.value == pytest.approx(ratio(pairs), rel=1e-6)
+    assert row.stderr == pytest.approx(jackknife, rel=0.02)
+
+
+def test_the_limit_takes_the_first_items(harness: Harness, model: Path, scores: Scores) -> None:
+    [row] = score(harness, model, task("mini_nli"), limit=2).rows
+    assert row.n == 2
+    first = [item["acc"] for item in scores.items if item["task"] == "mini_nli-column"][:2]
+    assert row.value == statistics.mean(first)
+
+
+def test_what_cannot_be_scored_is_counted_and_never_zero(harness: Harness, model: Path) -> None:
+    found = score(harness, model, task("partly", "length"), limit=12)
+    [row] = found.rows
+    neutral = sum(item["target"] == "neutral" for item in found.items)
+    assert 0 < neutral < 12
+    assert (row.n, row.unscored) == (12 - neutral, neutral)
+    assert row.value is None  # lm-eval's mean over them is undefined
+    assert row.stderr is None
+    assert [item["length"] is None for item in found.items] == [item["target"] == "neutral" for item in found.items]
+
+
+def test_a_model_that_predicts_nothing_has_no_score(harness: Harness, model: Path, tmp_path: Path) -> None:
+    broken = tiny.copy(model, tmp_path / "broken")
+    weights = load_file(broken / "model.safetensors")
+    weights["model.norm.weight"][:] = torch.nan
+    save_file(weights, broken / "model.safetensors", metadata={"format": "pt"})
+    [row] = score(harness, broken, task("mini_notes_perplexity")).rows
+    assert (row.value, row.stderr, row.n, row.unscored) == (None, None, 0, LIMIT)
+
+
+def test_an_unknown_metric_is_named_with_the_known_ones(harness: Harness, model: Path) -> None:
+    with pytest.raises(UserError, match=r"^task 'mini_nli' has no metric 'f1'\. It has: acc, acc_norm\.$"):
+        score(harness, model, task("mini_nli", "f1"), limit=1)
+
+
+def test_an_unknown_task_is_named_with_the_known_ones(harness: Harness, model: Path) -> None:
+    with pytest.raises(UserError, match=r"^unknown task 'mini_nil'\. Known to lm-eval here: .*'mini_nli'"):
+        score(harness, model, task("mini_nil", "acc"))
+
+
+def test_a_folder_that_is_no_model_is_named(harness: Harness, model: Path, tmp_path: Path) -> None:
+    broken = tiny.copy(model, tmp_path / "broken")
+    (broken / "model.safetensors").unlink()
+    with pytest.raises(StepFailed, match=r"broken: cannot be loaded \(.*\)$"):
+        score(harness, broken, task("mini_nli"))
+
+
+def test_the_dtype_of_the_suite_is_used(harness: Harness, model: Path) -> None:
+    def value(dtype: str) -> float | None:
+        tasks = [task("mini_notes_perplexity")]
+        return harness.score("tiny", "an-id", model, tasks, "test", dtype, 4, LIMIT).rows[0].value
+
+    full, half = value("float32"), value("bfloat16")
+    assert full is not None
+    assert half is not None
+    assert full != half
+    assert full == pytest.approx(half, rel=0.02)
+
+
+def test_global_random_states_are_left_alone(harness: Harness, model: Path) -> None:
+    def states() -> tuple[object, ...]:
+        return random.getstate(), np.random.get_state()[1].tobytes(), torch.get_rng_state().numpy().tobytes()
+
+    score(harness, model, task("mini_nli_two_shots"), limit=1)  # datasets draws a name when a task is first built
+    before = states()
+    score(harness, model, task("mini_nli_two_shots"), limit=2)
+    assert states() == before

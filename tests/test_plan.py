@@ -1,0 +1,314 @@
+"""Ids change with what changes a result and with nothing else; a plan reads no weights and loads no heavy library."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+from workbench.data.sources import SOURCES, RemoteFile, Source
+from workbench.errors import UserError
+from workbench.plan import Plan, Step, plan
+from workbench.specs.project import load_run
+
+Change = Callable[[str, str, str], None]
+
+DARE = """\
+  dare:
+    merge_method: dare_ties
+    seed: 7
+    models: {each: experts, parameters: {weight: 0.5, density: 0.5}}
+"""
+HANDOFF = """\
+handoff:
+  seed: 5
+  sft: {lr: 2.0e-5, data: mine.jsonl, max_steps: 4}
+  dpo: {lr: 1.0e-6, data: dpo.jsonl}
+"""
+
+
+@pytest.fixture(autouse=True)
+def no_data_at_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("WORKBENCH_MIRROR", raising=False)
+    monkeypatch.setenv("WORKBENCH_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def planned(run_file: Path) -> Callable[[], Plan]:
+    """Plan the tiny run as its files are now."""
+    return lambda: plan(load_run(run_file))
+
+
+def ids(found: Plan) -> dict[str, str]:
+    return {f"{step.kind} {step.name}": step.id for step in found.steps}
+
+
+def named(found: Plan, kind: str, name: str) -> Step:
+    return next(step for step in found.steps if (step.kind, step.name) == (kind, name))
+
+
+def changed(before: Plan, after: Plan) -> set[str]:
+    """Steps of the first plan whose id is not in the second."""
+    kept = {step.id for step in after.steps}
+    return {name for name, step_id in ids(before).items() if step_id not in kept}
+
+
+def test_every_step_comes_after_its_inputs_and_once(planned: Callable[[], Plan]) -> None:
+    found = planned()
+    seen: set[str] = set()
+    for step in found.steps:
+        assert seen.issuperset(step.inputs), step.name
+        assert step.id not in seen
+        seen.add(step.id)
+    # base, 2 x (adapter, expert), 6 merges, 2 scores of each of the 9 models, 2 picks, select
+    assert len(found.steps) == 1 + 4 + 6 + 18 + 2 + 1
+    assert [scored.name for scored in found.board][:3] == ["base", "code", "notes"]
+    assert found.step(found.select.id) is found.select
+    assert found.align is None
+
+
+def test_choices_read_validation_scores_only(planned: Callable[[], Plan]) -> None:
+    found = planned()
+    choices = [step for step in found.steps if step.kind in ("pick", "select")]
+    assert [step.name for step in choices] == ["best-of-slerp-for-code", "best-of-slerp-for-notes", "small"]
+    for step in choices:
+        read = [found.step(step_id) for step_id in step.inputs]
+        assert {(one.kind, one.spec["role"]) for one in read} == {("score", "validation")}
+        assert read[0].name == "base-validation"
+
+
+def test_a_merge_of_merges_reads_the_picks(planned: Callable[[], Plan]) -> None:
+    found = planned()
+    merge = named(found, "merge", "sum")
+    assert [found.step(step_id).kind for step_id in merge.inputs] == ["pick", "pick", "base"]
+    assert [entry["model"] for entry in merge.spec["models"]] == [0, 1]
+    assert merge.spec["base_model"] == 2
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "expected"),
+    [
+        ("merges/run.yaml", "seed: 7", "seed: 8", {"merge dare", "score dare-validation", "score dare-test"}),
+        (
+            "merges/run.yaml",
+            DARE,
+            DARE + "    dtype: bfloat16\n",
+            {"merge dare", "score dare-validation", "score dare-test"},
+        ),
+        (
+            "merges/run.yaml",
+            DARE,
+            DARE + "    out_dtype: float32\n",
+            {"merge dare", "score dare-validation", "score dare-test"},
+        ),
+        ("merges/run.yaml", "[code, notes]", "[notes, code]", {"merge dare", "score dare-validation"}),
+        (
+            "experts/notes.yaml",
+            "r: 2,",
+            "r: 4,",
+            {"adapter notes", "expert notes", "merge slerp-notes-0.25", "merge dare", "merge sum"},
+        ),
+        ("experts/notes.yaml", "seed: 2", "seed: 3", {"adapter notes", "expert notes"}),
+        ("experts/code.yaml", "max_tokens: 1000", "max_tokens: 999", {"adapter code", "expert code"}),
+        ("experts/tiny.yaml", "tiny.gguf", "large.gguf", {"base tiny", "adapter code", "adapter notes", "merge dare"}),
+        (
+            "benchmarks/tasks/nli/nli.yaml",
+            "include",
+            "# other\ninclude",
+            {"score base-validation", "score base-test", "score sum-test"},
+        ),
+        ("benchmarks/tasks/_common.yaml", "multiple_choice", "generate_until", {"score base-test", "score sum-test"}),
+        ("benchmarks/suites/small_test.yaml", "metric: acc", "metric: acc_norm", {"score base-test"}),
+        ("merges/run.yaml", "test: small_test}", "test: small_test, limit: 5}", {"score base-test", "merge sum"}),
+        (
+            "merges/run.yaml",
+            "score: {",
+            "select: {at_least: {datasets_gained: 2}}\nscore: {",
+            {"select small"},
+        ),
+    ],
+)
+def test_what_changes_a_result_changes_its_id(
+    file: str, old: str, new: str, expected: set[str], planned: Callable[[], Plan], change: Change
+) -> None:
+    before = planned()
+    change(file, old, new)
+    found = changed(before, planned())
+    assert expected <= found
+    assert "select small" in found or file.endswith("small_test.yaml")
+    if not file.startswith("experts/tiny"):
+        assert "base tiny" not in found
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("merges/run.yaml", "test: small_test}", "test: small_test, batch_size: 64}"),
+        ("merges/run.yaml", "run: small", "# a comment\nrun:   small"),
+        (
+            "merges/run.yaml",
+            "{each: experts, parameters: {weight: 0.5, density: 0.5}}",
+            "{parameters: {density: 0.5, weight: 0.5}, each: experts}",
+        ),
+        ("experts/code.yaml", "save_steps: 50", "save_steps: 7"),
+        ("experts/code.yaml", "# A comment is no part of an id.", "# Another comment."),
+        ("experts/code.yaml", "train: {lr: 1.0e-3,", "train: {lr: 0.001, epochs: 1.0,"),
+        ("experts/code.yaml", "domain: codes", "domain: medical codes"),
+    ],
+)
+def test_what_changes_no_result_changes_no_id(
+    file: str, old: str, new: str, planned: Callable[[], Plan], change: Change
+) -> None:
+    before = planned()
+    change(file, old, new)
+    assert ids(planned()) == ids(before)
+
+
+def test_a_candidate_keeps_its_ids_under_another_name(planned: Callable[[], Plan], change: Change) -> None:
+    before = planned()
+    change("merges/run.yaml", "  dare:", "  dropped:")
+    after = planned()
+    assert named(after, "merge", "dropped").id == named(before, "merge", "dare").id
+    assert named(after, "score", "dropped-test").id == named(before, "score", "dare-test").id
+    assert changed(before, after) == {"select small"}  # it writes the names
+
+
+def test_python_caches_of_a_task_change_no_id(planned: Callable[[], Plan], project: Path) -> None:
+    before = planned()
+    (project / "benchmarks/tasks/nli/__pycache__").mkdir()
+    (project / "benchmarks/tasks/nli/__pycache__/utils.pyc").write_bytes(b"\0")
+    assert ids(planned()) == ids(before)
+
+
+def test_equal_candidates_are_one_step_with_two_names(planned: Callable[[], Plan], change: Change) -> None:
+    before = planned()
+    change("merges/run.yaml", DARE, DARE + DARE.replace("dare:", "again:"))
+    after = planned()
+    assert len(after.steps) == len(before.steps)
+    assert {scored.name for scored in after.board} - {scored.name for scored in before.board} == {"again"}
+
+
+def test_an_expert_is_known_by_its_data(planned: Callable[[], Plan], monkeypatch: pytest.MonkeyPatch) -> None:
+    before = planned()
+    data = named(before, "adapter", "code").spec["corpora"][0]["data"]
+    assert data == {"simple-icd-10-cm": version("simple-icd-10-cm")}
+    files = (RemoteFile("train.csv", "https://example.org/train.csv", "1" * 64),)
+    monkeypatch.setitem(SOURCES, "mts-dialog", Source("mts-dialog", "CC BY 4.0", "test", files))
+    assert {"adapter notes", "expert notes"} <= changed(before, planned())
+
+
+def test_a_local_base_is_known_by_its_bytes_and_not_by_its_place(
+    planned: Callable[[], Plan], project: Path, change: Change
+) -> None:
+    for name in ("one", "two"):
+        (project / name).mkdir()
+        (project / name / "config.json").write_text("{}")
+    (project / "experts/tiny.yaml").write_text("kind: base\nsource: {path: ../one}\nlicence: MIT\n")
+    one = planned()
+    change("experts/tiny.yaml", "../one", "../two")
+    assert ids(planned()) == ids(one)
+    (project / "two/config.json").write_text('{"x": 1}')
+    assert "base tiny" in changed(one, planned())
+    shutil.rmtree(project / "two")
+    with pytest.raises(UserError, match=r"tiny\.yaml: \.\./two is no folder\. Give one in the transformers layout\."):
+        planned()
+
+
+def test_handoff(planned: Callable[[], Plan], project: Path, run_file: Path, change: Change) -> None:
+    run_file.write_text(run_file.read_text() + HANDOFF)
+    with pytest.raises(UserError, match=r"alignment data 'mine\.jsonl' is neither beside the file nor shipped\."):
+        planned()
+    (run_file.parent / "mine.jsonl").write_text("{}\n")
+    found = planned()
+    assert found.align is not None
+    assert found.align.inputs == (found.select.id,)
+    assert found.align.spec["sft"]["data_sha256"] == hashlib.sha256(b"{}\n").hexdigest()
+    assert found.board[-1].name == "aligned"
+    (run_file.parent / "mine.jsonl").write_text("{ }\n")
+    assert changed(found, planned()) == {"align aligned", "score aligned-validation", "score aligned-test"}
+    change("merges/run.yaml", "  seed: 5\n", "  seed: 5\n  execute: false\n")
+    assert planned().align is None
+
+
+def test_a_task_whose_data_are_not_here_is_unavailable(
+    repository: Path, run_file: Path, project: Path, change: Change
+) -> None:
+    shutil.rmtree(project / "benchmarks")
+    (project / "benchmarks").symlink_to(repository / "benchmarks")
+    change(
+        "merges/run.yaml",
+        "{validation: small_validation, test: small_test}",
+        "{validation: mini_validation, test: open_test}",
+    )
+    found = plan(load_run(run_file))
+    expected = {"meqsum": "meqsum", "pubmedqa": "pubmedqa", "clinical_notes_perplexity": "aci-bench"}
+    assert {(missing.task, missing.role) for missing in found.unavailable} == {(task, "test") for task in expected}
+    for missing in found.unavailable:
+        source = expected[missing.task]
+        file = SOURCES[source].files[0].name
+        assert missing.reason == (
+            f"{source}/{file} is not on this machine. Run: workbench fetch {source} "
+            f"(or point WORKBENCH_MIRROR at a folder that holds {source}/{file})"
+        )
+    scored = [task["name"] for task in named(found, "score", "base-test").spec["tasks"]]
+    assert len(scored) == 8
+    assert not set(scored) & set(expected)
+
+
+def test_a_task_is_scored_as_soon_as_its_data_are_here_and_whole(
+    planned: Callable[[], Plan], change: Change, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sha256 = hashlib.sha256(b"items").hexdigest()
+    files = (RemoteFile("items.csv", "https://example.org/items.csv", sha256),)
+    monkeypatch.setitem(SOURCES, "meqsum", Source("meqsum", "CC BY 4.0", "test", files))
+    change("benchmarks/suites/small_test.yaml", "metric: rouge1", "metric: rouge1, source: meqsum")
+    without = planned()
+    assert [missing.task for missing in without.unavailable] == ["summary"]
+    file = tmp_path / "mirror" / "meqsum" / "items.csv"
+    file.parent.mkdir(parents=True)
+    monkeypatch.setenv("WORKBENCH_MIRROR", str(tmp_path / "mirror"))
+    file.write_bytes(b"other items")
+    (broken,) = planned().unavailable
+    assert broken.reason.startswith(f"{file}: checksum ")
+    assert broken.reason.endswith("Delete the file, then run: workbench fetch meqsum")
+    file.write_bytes(b"items")
+    found = planned()
+    assert found.unavailable == ()
+    assert [task["name"] for task in named(found, "score", "base-test").spec["tasks"]] == ["nli", "summary"]
+    assert named(found, "score", "base-test").id != named(without, "score", "base-test").id
+
+
+PROBE = """
+import json, sys
+from pathlib import Path
+from workbench.plan import plan
+from workbench.specs.project import load_run
+found = [[step.kind, step.name, step.id] for step in plan(load_run(Path(sys.argv[1]))).steps]
+heavy = {"torch", "transformers", "mergekit", "lm_eval", "trl", "peft", "pandas", "datasets", "rich"}
+print(json.dumps({"ids": found, "heavy": sorted(heavy & sys.modules.keys())}))
+"""
+
+
+@pytest.mark.parametrize("seed", ["0", "12345"])
+def test_ids_are_the_same_in_every_process_and_nothing_heavy_is_loaded(
+    seed: str, run_file: Path, planned: Callable[[], Plan], tmp_path: Path
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", PROBE, str(run_file)],
+        env={**os.environ, "PYTHONHASHSEED": seed},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found = json.loads(done.stdout)
+    assert found["heavy"] == []
+    assert found["ids"] == [[step.kind, step.name, step.id] for step in planned().steps]

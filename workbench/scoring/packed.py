@@ -1,0 +1,171 @@
+"""Log-probabilities with each context computed once: choices are packed behind it under a tree-shaped mask.
+
+A row holds a context and the continuations that were asked of it, one after another. Every continuation sees the
+context and itself, at the positions it would have alone, so the numbers are those of separate passes; logits are
+formed in float32, and only where a continuation is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lm_eval.models.huggingface import HFLM
+
+PLAIN_HEADS = frozenset({"llama", "mistral", "qwen2", "qwen3", "phi3"})
+"""Model types whose logits are the head's product with the last hidden state: no scaling, no soft cap."""
+
+Request = tuple[tuple[str, str], list[int], list[int]]
+"""lm-eval's: the texts, the context's ids, the continuation's ids."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A context with the continuations asked of it. `requests` are indices into the requests."""
+
+    context: tuple[int, ...]
+    continuations: tuple[tuple[int, ...], ...]
+    requests: tuple[int, ...]
+
+    @property
+    def length(self) -> int:
+        """Tokens of the packed row; the last token of a continuation is read, never fed."""
+        return len(self.context) + sum(len(one) - 1 for one in self.continuations)
+
+
+class PackedScorer(HFLM):  # type: ignore[misc, unused-ignore]
+    """lm-eval's HFLM with another way through the same log-probabilities. Generation is HFLM's own."""
+
+    logits_per_chunk = 512
+
+    @property
+    def tokens_per_batch(self) -> int:
+        """Tokens of one forward pass, padding included: what keeps a CPU's caches or a GPU's units busy."""
+        return 16384 if self.device.type == "cuda" else 2048
+
+    def _loglikelihood_tokens(
+        self, requests: list[Request], disable_tqdm: bool = False, override_bs: int | None = None
+    ) -> list[tuple[float, bool]]:
+        """(log-probability in nats, whether greedy decoding gives it) of every continuation, in order."""
+        from tqdm import tqdm
+
+        if self.model.config.model_type not in PLAIN_HEADS or self._too_long(requests):
+            plain: list[tuple[float, bool]] = super()._loglikelihood_tokens(requests, disable_tqdm, override_bs)
+            return plain
+        answers: dict[int, tuple[float, bool]] = {}
+        with tqdm(total=len(requests), disable=disable_tqdm, desc="log-probabilities") as bar:
+            for batch in batches(rows(requests), self.tokens_per_batch):
+                answers.update(self._batch(batch))
+                bar.update(sum(len(row.requests) for row in batch))
+        for index, (texts, _, _) in enumerate(requests):
+            if texts is not None:
+                self.cache_hook.add_partial("loglikelihood", texts, answers[index])
+        return [answers[index] for index in range(len(requests))]
+
+    def _too_long(self, requests: Sequence[Request]) -> bool:
+        return any(not c or not k or len(c) + len(k) > self.max_length for _, c, k in requests)
+
+    def _batch(self, batch: Sequence[Row]) -> Iterator[tuple[int, tuple[float, bool]]]:
+        import torch
+
+        width = max(row.length for row in batch)
+        ids = torch.zeros(len(batch), width, dtype=torch.long)
+        positions = torch.zeros(len(batch), width, dtype=torch.long)
+        seen = torch.eye(width, dtype=torch.bool).repeat(len(batch), 1, 1)  # padding sees itself: no empty softmax
+        reads: list[tuple[int, int]] = []
+        targets: list[int] = []
+        for index, row in enumerate(batch):
+            _fill(row, ids[index], positions[index], seen[index])
+            for where, target in read_at(row):
+                reads.append((index, where))
+                targets.append(target)
+        with torch.inference_mode():
+            hidden = self.model.base_model(
+                input_ids=ids.to(self.device),
+                position_ids=positions.to(self.device),
+                attention_mask=_mask(batch, seen, self.device),
+                use_cache=False,
+            ).last_hidden_state
+            at = torch.tensor(reads, device=self.device)
+            goals = torch.tensor(targets, device=self.device)
+            chosen: list[float] = []
+            greedy: list[bool] = []
+            for start in range(0, len(targets), self.logits_per_chunk):
+                chunk = slice(start, start + self.logits_per_chunk)
+                part, goal = at[chunk], goals[chunk]
+                logits = self.model.get_output_embeddings()(hidden[part[:, 0], part[:, 1]]).float()
+                right = logits.gather(1, goal[:, None])[:, 0]
+                chosen += (right - logits.logsumexp(-1)).tolist()
+                greedy += (logits.argmax(-1) == goal).tolist()
+        start = 0
+        for row in batch:
+            for request, continuation in zip(row.requests, row.continuations, strict=True):
+                end = start + len(continuation)
+                yield request, (sum(chosen[start:end]), all(greedy[start:end]))
+                start = end
+
+
+def rows(requests: Sequence[Request]) -> list[Row]:
+    """Requests grouped by context, longest row first, so that the largest batch comes (or fails) first."""
+    grouped: dict[tuple[int, ...], list[int]] = {}
+    for index, (_, context, _) in enumerate(requests):
+        grouped.setdefault(tuple(context), []).append(index)
+    found = [
+        Row(context, tuple(tuple(requests[i][2]) for i in members), tuple(members))
+        for context, members in grouped.items()
+    ]
+    return sorted(found, key=lambda row: -row.length)
+
+
+def batches(sorted_rows: Sequence[Row], tokens: int) -> Iterator[list[Row]]:
+    """Rows of like length, at most `tokens` tokens a batch with padding; at least one row."""
+    batch: list[Row] = []
+    for row in sorted_rows:
+        if batch and (len(batch) + 1) * batch[0].length > tokens:
+            yield batch
+            batch = []
+        batch.append(row)
+    if batch:
+        yield batch
+
+
+def read_at(row: Row) -> Iterator[tuple[int, int]]:
+    """(position whose logits are read, token looked up there) of every token of every continuation."""
+    last, start = len(row.context) - 1, len(row.context)
+    for continuation in row.continuations:
+        yield last, continuation[0]
+        for offset, token in enumerate(continuation[1:]):
+            yield start + offset, token
+        start += len(continuation) - 1
+
+
+def _mask(batch: Sequence[Row], seen: Any, device: Any) -> Any:
+    """The tree mask [batch, 1, width, width], or None where plain causal order says the same and is faster.
+
+    With one continuation a row nothing branches, and padding stands to the right, out of sight.
+    """
+    if all(len(row.continuations) == 1 for row in batch):
+        return None
+    return seen[:, None].to(device)
+
+
+def _fill(row: Row, ids: Any, positions: Any, seen: Any) -> None:
+    """Write ids [width], positions [width] and who sees whom [width, width] of one row, in place."""
+    import torch
+
+    m = len(row.context)
+    ids[:m] = torch.tensor(row.context)
+    positions[:m] = torch.arange(m)
+    seen[:m, :m] = torch.ones(m, m, dtype=torch.bool).tril()
+    start = m
+    for continuation in row.continuations:
+        fed = len(continuation) - 1
+        if not fed:
+            continue
+        end = start + fed
+        ids[start:end] = torch.tensor(continuation[:-1])
+        positions[start:end] = torch.arange(m, m + fed)
+        seen[start:end, :m] = True
+        seen[start:end, start:end] = torch.ones(fed, fed, dtype=torch.bool).tril()
+        start = end
