@@ -77,16 +77,20 @@ def _tree() -> tuple[dict[str, str], dict[str, tuple[str, ...]]]:
     """Parent and children of every chapter, block, category and subcategory."""
     import simple_icd_10_cm as icd
 
-    parent = {code: icd.get_parent(code) for code in codes()}
-    for code in list(parent.values()):  # blocks, then chapters, then nothing
+    def above(code: str) -> str:
+        # The block of a lone category has the category's own name (Z17), so that it seems its own parent.
+        return next((ancestor for ancestor in icd.get_ancestors(code) if ancestor != code), "")
+
+    parent: dict[str, str] = {}
+    for code in codes():
         while code and code not in parent:
-            parent[code] = icd.get_parent(code)
+            parent[code] = above(code)
             code = parent[code]
     children: dict[str, list[str]] = {}
-    for code, above in parent.items():
-        if above:
-            children.setdefault(above, []).append(code)
-    return parent, {above: tuple(below) for above, below in children.items()}
+    for code, upper in parent.items():
+        if upper:
+            children.setdefault(upper, []).append(code)
+    return parent, {upper: tuple(below) for upper, below in children.items()}
 
 
 def ancestors(code: str) -> list[str]:
