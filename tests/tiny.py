@@ -15,8 +15,13 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from workbench.merging.mergekit_door import merge
+from workbench.provenance import capture
+from workbench.publish import publish
 from workbench.specs.merge import MergeSpec
 from workbench.specs.methods import METHODS
+from workbench.specs.project import load_expert
+from workbench.store import Store
+from workbench.train import training_plan
 
 REPOSITORY = Path(__file__).parents[1]
 HIDDEN, LAYERS = 32, 2
@@ -183,3 +188,95 @@ def copy_tasks(to: Path, *names: str) -> Path:
     for name in names:
         shutil.copytree(tasks / name, to / name, ignore=shutil.ignore_patterns("__pycache__"))
     return to
+
+
+DECLARED = {
+    "experts/tiny.yaml": """\
+kind: base
+source: {path: ../models/tiny}
+dtype: float32
+licence: CC0
+""",
+    "experts/notes.yaml": """\
+kind: expert
+base: tiny
+domain: notes
+corpora:
+  - {source: icd10cm, format: code_lines, max_tokens: 1000}
+lora: {r: 2, alpha: 4.0}
+train: {lr: 1.0e-3}
+seed: 1
+""",
+    "experts/codes.yaml": """\
+kind: expert
+base: tiny
+domain: codes
+corpora:
+  - {source: icd10cm, format: code_lines, max_tokens: 2000}
+lora: {r: 3, alpha: 3.0}
+train: {lr: 1.0e-3}
+seed: 2
+""",
+    "merges/small.yaml": """\
+run: small
+base: tiny
+experts: [notes, codes]
+candidates:
+  slerp-{expert}:
+    axes: {expert: experts}
+    merge_method: slerp
+    models: [{model: base}, {model: "{expert}"}]
+    parameters: {t: 0.5}
+  sum:
+    merge_method: task_arithmetic
+    models: {each: best-of slerp-*, parameters: {weight: 1.0}}
+score: {validation: tiny_validation, test: tiny_test, limit: 4, dtype: float32}
+handoff:
+  execute: false
+  seed: 5
+  sft: {lr: 1.0e-2, data: sft.jsonl, max_steps: 1}
+  dpo: {lr: 1.0e-2, data: dpo.jsonl, max_steps: 1}
+""",
+    "benchmarks/suites/tiny_validation.yaml": """\
+kind: suite
+role: validation
+tasks:
+  - {task: mini_nli_validation, name: mini_nli, metric: acc, chance: 0.333}
+  - {task: mini_question_summary_validation, name: meqsum, metric: rouge1, source: meqsum}
+""",
+    "benchmarks/suites/tiny_test.yaml": """\
+kind: suite
+role: test
+tasks:
+  - {task: mini_nli, name: mini_nli, metric: acc, chance: 0.333}
+  - {task: mini_question_summary, name: meqsum, metric: rouge1, source: meqsum}
+""",
+}
+
+
+def save_project(root: Path) -> Path:
+    """A project with a tiny base, two shipped experts and three candidates; its run file.
+
+    The data of one of the two tasks are on no machine.
+    """
+    for name, text in DECLARED.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    base = save_model(root / "models" / "tiny")
+    copy_tasks(root / "benchmarks" / "tasks", "mini_nli", "mini_question_summary")
+    for name, rank in (("notes", 2), ("codes", 3)):
+        ship(root, name, save_adapter(base, root / "made" / name, seed=rank, rank=rank))
+    return root / "merges" / "small.yaml"
+
+
+def ship(root: Path, name: str, adapter: Path) -> None:
+    """Publish an adapter as if it had been trained from its declaration."""
+    project, spec, base = load_expert(root / "experts" / f"{name}.yaml")
+    _, step = training_plan(project, name, spec, base)
+    store = Store(root / "made" / "runs")
+    with store.writing(step.kind, name, step.id) as temp:
+        shutil.copytree(adapter, temp, dirs_exist_ok=True)
+        (temp / "training.json").write_text(json.dumps({"corpora": []}))
+        artifact = store.commit(temp, step.kind, name, step.id, step.spec, capture())
+    publish(artifact, spec, root / "experts" / name)

@@ -98,6 +98,8 @@ def test_a_right_file_becomes_a_frozen_spec(tmp_path: Path, read: Read) -> None:
             "3: unknown key 'xyz'. Known: name, flag, rate, source, parts, by_name, value.",
         ),
         ("flag: true\n", "1: 'name' is missing. Add it."),
+        ("name: a\n? [rate, flag]\n: 0.1\n", "2: a key is a list or a mapping. Write a name."),
+        ("name: a\n{flag: x}: 0.1\n", "2: a key is a list or a mapping. Write a name."),
         ("name: 3\n", "1: 'name': input should be a valid string (3). Correct the value."),
         ("name: a\nrate: fast\n", "2: 'rate': input should be a valid number ('fast'). Correct the value."),
         ("name: a\nrate: '0.1'\n", "2: 'rate': input should be a valid number ('0.1'). Correct the value."),

@@ -15,7 +15,6 @@ from pathlib import Path
 from workbench.data import icd10cm
 from workbench.data.sources import path_of
 
-LINES_PER_DOCUMENT = 24
 MAX_DIALOGUE_WORDS = 600
 
 
@@ -34,9 +33,9 @@ def read_csv(path: Path) -> list[dict[str, str]]:
 
 
 def _code_lines(depth: icd10cm.Depth, seed: int) -> list[Example]:
-    lines = icd10cm.code_lines(depth, seed)
-    groups = (lines[i : i + LINES_PER_DOCUMENT] for i in range(0, len(lines), LINES_PER_DOCUMENT))
-    return [Example("", "\n".join(["ICD-10-CM codes", *group])) for group in groups]
+    """A code as prompt and its description as completion: which code comes next is nothing to learn."""
+    lines = (line.partition(":") for line in icd10cm.code_lines(depth, seed))
+    return [Example(f"{code}:", description) for code, _, description in lines]
 
 
 def dialogue_to_note(dialogue: str, note: str, header: str) -> Example:

@@ -94,6 +94,10 @@ def _value(node: yaml.Node, loc: Loc, document: Document) -> Any:
 def _mapping(node: yaml.MappingNode, loc: Loc, document: Document) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key_node, value_node in node.value:
+        if not isinstance(key_node, yaml.ScalarNode):
+            line = key_node.start_mark.line + 1
+            document.problems.append(Problem(document.file, line, "a key is a list or a mapping. Write a name."))
+            continue
         key = str(key_node.value)
         at = (*loc, key)
         if key in found:
