@@ -66,13 +66,18 @@ def replace_handoff(context: Context, out: Path) -> Path:
 
 
 def board_of(context: Context, extra: Iterable[ScoreRow] = ()) -> Board | None:
-    """The leaderboard of all that is scored; None while the base is not. `extra` rows are of models from outside."""
+    """The leaderboard of all that is scored; None while the base is not.
+
+    `extra` rows are of models from outside the plan; one with the name of a model of the plan takes its place.
+    """
     from workbench.alignment.bundle import shortened
     from workbench.board.page import Board
 
     plan, run = context.plan, context.plan.declared.run
-    ours = [row for role in ROLES for scored in plan.board for row in rows_of(scored, role, context)]
-    rows = [*ours, *extra]
+    outside = list(extra)
+    replaced = {row.model for row in outside}
+    kept = [scored for scored in plan.board if scored.name not in replaced]
+    rows = [row for role in ROLES for scored in kept for row in rows_of(scored, role, context)] + outside
     scored_roles = {row.role for row in rows if row.model == BASE}
     rows = [row for row in rows if row.role in scored_roles]
     if not rows:

@@ -210,7 +210,7 @@ def test_not_yaml(text: str, line: int, reason: str, read: Read) -> None:
     assert read(text) == [f"{line}: is not YAML: {reason}. Check indent and quotes."]
 
 
-@pytest.mark.parametrize("text", ["name: &all [*all]\n", "[" * 3000 + "]" * 3000])
+@pytest.mark.parametrize("text", ["name: &all [*all]\n", "[" * 1000 + "]" * 1000])
 def test_a_document_without_end(text: str, read: Read) -> None:
     assert read(text) == ["1: holds itself, or is nested too deep. Check its aliases (*)."]
 

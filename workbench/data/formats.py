@@ -33,9 +33,13 @@ def read_csv(path: Path) -> list[dict[str, str]]:
 
 
 def _code_lines(depth: icd10cm.Depth, seed: int) -> list[Example]:
-    """A code as prompt and its description as completion: which code comes next is nothing to learn."""
+    """A code as prompt and its description as completion: which code comes next is nothing to learn.
+
+    The code does not come first: small models use the first position as an attention sink and all but forget which
+    token stood there, and behind a space its letter is the token that running text has.
+    """
     lines = (line.partition(":") for line in icd10cm.code_lines(depth, seed))
-    return [Example(f"{code}:", description) for code, _, description in lines]
+    return [Example(f"Code {code}:", description) for code, _, description in lines]
 
 
 def dialogue_to_note(dialogue: str, note: str, header: str) -> Example:
