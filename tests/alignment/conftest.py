@@ -39,7 +39,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def handoff(**changes: Any) -> Handoff:
-    stage = {"lr": 1e-2, "max_steps": 1, "batch_size": 2, "max_length": 64}
+    stage = {"lr": 1e-2, "max_steps": 1, "batch_size": 2, "max_length": 256}
     raw = {"seed": 5, "sft": {**stage, "data": "a.jsonl", "neftune_alpha": 5.0}, "dpo": {**stage, "data": "b.jsonl"}}
     return Handoff.model_validate(raw | changes)
 

@@ -33,9 +33,9 @@ def test_sft_then_dpo_change_the_weights_and_save_models(bundle: Bundle, checkpo
     out = bundle()
     before = tiny.hashes(checkpoint)
     sft(out / "sft.yaml")
-    assert moved(checkpoint, out / "aligned" / "sft") == pytest.approx(1e-2, rel=0.1)  # one step of Adam is lr
+    assert 5e-3 < moved(checkpoint, out / "aligned" / "sft") < 2e-2  # Adam's first step is lr; bfloat16 blurs it
     dpo(out / "dpo.yaml")
-    assert moved(out / "aligned" / "sft", out / "aligned" / "dpo") == pytest.approx(1e-2, rel=0.1)
+    assert 5e-3 < moved(out / "aligned" / "sft", out / "aligned" / "dpo") < 2e-2
     assert tiny.hashes(checkpoint) == before
     for stage in ("sft", "dpo"):
         folder = out / "aligned" / stage
@@ -46,6 +46,13 @@ def test_sft_then_dpo_change_the_weights_and_save_models(bundle: Bundle, checkpo
         assert len(losses) == 1
         assert math.isfinite(losses[0])
     assert losses[0] == pytest.approx(math.log(2), rel=0.01)  # DPO starts at its reference
+
+
+def test_rows_that_are_all_too_long_are_refused(bundle: Bundle) -> None:
+    path = bundle() / "sft.yaml"
+    path.write_text(path.read_text().replace("max_length: 256", "max_length: 32"))
+    with pytest.raises(DataMissing, match=r"^sft\.jsonl: no row fits max_length 32\. Raise it\.$"):
+        sft(path)
 
 
 def test_dpo_needs_pairs(bundle: Bundle) -> None:

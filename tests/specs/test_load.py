@@ -17,6 +17,7 @@ from workbench.specs.load import Document, did_you_mean, raise_problems, read_ya
 class Wheel(Spec):
     wheel: str
     sha: str
+    file: str
 
 
 class Folder(Spec):
@@ -34,7 +35,7 @@ class Whole(Spec):
     name: str
     flag: bool = False
     rate: float = 0.5
-    source: Wheel | Folder | None = None
+    source: Folder | Wheel | None = None
     parts: list[Part] | None = None
     by_name: dict[str, Part] | None = None
     value: bool | float | list[float] = 0.5
@@ -128,9 +129,10 @@ def test_keys_and_types(text: str, problem: str, read: Read) -> None:
         # A union complains once: for the arm that the value resembles most, at the key's own line.
         ("name: a\nsource:\n  path: b\n  pth: c\n", ["4: unknown key 'pth'. Did you mean 'path'?"]),
         (
-            "name: a\nsource:\n  wheel: b\n  sah: c\n",
-            ["2: 'sha' is missing. Add it.", "4: unknown key 'sah'. Did you mean 'sha'?"],
+            "name: a\nsource:\n  wheel: b\n  file: d\n  sah: c\n",
+            ["2: 'sha' is missing. Add it.", "5: unknown key 'sah'. Did you mean 'sha'?"],
         ),
+        ("name: a\nsource: {wheel: b}\n", ["2: 'file' is missing. Add it.", "2: 'sha' is missing. Add it."]),
         ("name: a\nsource:\n  path: 3\n", ["3: 'path': input should be a valid string (3)."]),
         ("name: a\nsource: here\n", ["2: 'source': input should be a valid dictionary ('here')."]),
         (
@@ -247,11 +249,16 @@ def test_folder_and_bytes(tmp_path: Path, read: Read) -> None:
         "!!python/object/apply:os.mkdir ['{target}']",
         "!!python/object/apply:os.mkdir {{args: ['{target}']}}",
         "!!python/name:os.mkdir ''",
+        "!!python/module:pwning ''",
         "!run '{target}'",
     ],
 )
-def test_tags_are_refused_and_nothing_is_run(payload: str, tmp_path: Path, read: Read) -> None:
+def test_tags_are_refused_and_nothing_is_run(
+    payload: str, tmp_path: Path, read: Read, monkeypatch: pytest.MonkeyPatch
+) -> None:
     target = tmp_path / "pwned"
+    (tmp_path / "pwning.py").write_text(f"import os\nos.mkdir({str(target)!r})\n")
+    monkeypatch.syspath_prepend(tmp_path)
     found = read("rate: 0.1\nname: " + payload.format(target=target) + "\n")
     assert any(
         line.startswith("2: tag '") and line.endswith("these files are plain data. Remove it.") for line in found

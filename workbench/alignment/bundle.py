@@ -94,9 +94,14 @@ def align(bundle: Path, log: Path) -> None:
             ["bash", str(bundle / "align.sh"), "sft", "dpo"], stdout=out, stderr=subprocess.STDOUT, env=environment
         )
     if done.returncode:
-        lines = [line for line in log.read_text().splitlines() if line.strip()]
-        wrong = next((line for line in reversed(lines) if "Error" in line), lines[-1] if lines else "no output")
-        raise StepFailed(f"align.sh ended with {done.returncode}: {wrong.strip()}")
+        raise StepFailed(f"align.sh ended with {done.returncode}: {_last_words(log.read_text())}")
+
+
+def _last_words(log: str) -> str:
+    """The last line of the stage itself: accelerate adds a traceback of its own that only says that it failed."""
+    before, _, after = log.rpartition("Traceback (most recent call last):")
+    own = before if "subprocess.CalledProcessError" in after else log
+    return next((line.strip() for line in reversed(own.splitlines()) if line.strip()), "no output")
 
 
 def _stages(handoff: Handoff) -> tuple[tuple[str, Stage], ...]:

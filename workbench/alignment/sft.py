@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from workbench.alignment.stage import answer, arguments, load, prompt, run, save
+from workbench.errors import DataMissing
 
 
 def sft(path: Path) -> None:
@@ -22,6 +23,8 @@ def sft(path: Path) -> None:
         train_dataset=Dataset.from_list(rows),
         processing_class=loaded.tokenizer,
     )
+    if not len(trainer.train_dataset):  # TRL drops a row whose completion does not fit
+        raise DataMissing(f"{loaded.stage.data}: no row fits max_length {loaded.stage.max_length}. Raise it.")
     trainer.train()
     save(loaded, trainer)
 

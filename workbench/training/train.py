@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import random
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -59,8 +61,7 @@ def train(spec: ExpertSpec, base: Path, out: Path, checkpoints: Path, progress: 
     rows = [{"prompt": e.prompt, "completion": e.completion} for e in reading.examples]
     if not spec.train.completion_only:
         rows = [{"text": e.prompt + e.completion} for e in reading.examples]
-    with torch.random.fork_rng():
-        torch.manual_seed(spec.seed)  # LoRA's A is drawn from torch's own generator
+    with _own_random_state(spec.seed):
         # All weights are trained in float32, because a small update would vanish in bfloat16; frozen ones stay small.
         model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32 if spec.full else torch.bfloat16)
         curve: list[LossPoint] = []
@@ -82,6 +83,22 @@ def train(spec: ExpertSpec, base: Path, out: Path, checkpoints: Path, progress: 
     write_json(out / "training.json", asdict(record))
     shutil.rmtree(checkpoints, ignore_errors=True)
     return record
+
+
+@contextmanager
+def _own_random_state(seed: int) -> Iterator[None]:
+    """Seed torch, from which LoRA's A is drawn, and give back all generators: the trainer seeds every one of them."""
+    import numpy as np
+    import torch
+
+    python_state, numpy_state = random.getstate(), np.random.get_state()
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        try:
+            yield
+        finally:
+            random.setstate(python_state)
+            np.random.set_state(numpy_state)
 
 
 def _trainer_class() -> Any:

@@ -1,0 +1,55 @@
+"""A tiny base and a corpus of numbered documents, in place of the sources that training reads."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import tiny
+
+from workbench.data.formats import FORMATS, Example
+from workbench.specs.models import ExpertSpec
+
+
+@pytest.fixture(scope="session")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny.save_model(tmp_path_factory.mktemp("trained") / "base", dtype=torch.bfloat16)
+
+
+@pytest.fixture
+def corpora(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`icd10cm` becomes 20 plain documents of 20 bytes, `mts-dialog` ten prompts of 10 with completions of 15."""
+    documents = [Example("", f"Document number {n:03d}.") for n in range(20)]
+    pairs = [Example(f"Prompt {n:02d}\n", f"Completion {n:03d}.") for n in range(10)]
+    monkeypatch.setitem(FORMATS, ("icd10cm", "code_lines"), lambda seed: documents)
+    monkeypatch.setitem(FORMATS, ("mts-dialog", "dialogue_to_note"), lambda seed: pairs)
+
+
+def expert(**changes: Any) -> ExpertSpec:
+    """Two steps an epoch of ten documents each; seven steps at most."""
+    train = {
+        "epochs": 4.0,
+        "max_steps": 7,
+        "lr": 1e-2,
+        "warmup_steps": 1,
+        "batch_size": 10,
+        "max_length": 64,
+        "packing": False,
+        "save_steps": 3,
+    }
+    raw: dict[str, Any] = {
+        "kind": "expert",
+        "base": "tiny",
+        "domain": "numbers",
+        "corpora": [{"source": "icd10cm", "format": "code_lines"}],
+        "lora": {"r": 2, "alpha": 4.0},
+        "train": train | changes.pop("train", {}),
+        "seed": 3,
+    }
+    return ExpertSpec.model_validate(raw | changes)

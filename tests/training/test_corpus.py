@@ -1,0 +1,66 @@
+"""What an expert reads: budgets, order, and the record of it."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+import tiny
+
+from workbench.data.sources import SOURCES
+from workbench.specs.models import Corpus
+from workbench.training.corpus import Reading, read
+
+pytestmark = pytest.mark.usefixtures("corpora")
+
+
+def reading(*budgets: int | None, seed: int = 1) -> Reading:
+    sources = (("icd10cm", "code_lines"), ("mts-dialog", "dialogue_to_note"))
+    corpora = [
+        Corpus(source=source, format=format, max_tokens=budget)
+        for (source, format), budget in zip(sources, budgets, strict=False)
+    ]
+    return read(corpora, tiny.tokenizer(), seed)  # a token a byte
+
+
+def test_without_a_budget_everything_is_read() -> None:
+    found = reading(None, None)
+    assert [(count.documents, count.tokens) for count in found.counts] == [(20, 400), (10, 250)]
+    assert (len(found.examples), found.tokens) == (30, 650)
+
+
+@pytest.mark.parametrize(
+    ("budget", "documents"), [(400, 20), (399, 19), (60, 3), (59, 2), (20, 1), (1, 1)], ids=lambda value: str(value)
+)
+def test_a_budget_keeps_the_first_documents_that_fit_and_one_at_least(budget: int, documents: int) -> None:
+    found = reading(budget)
+    assert (found.counts[0].documents, found.counts[0].tokens) == (documents, 20 * documents)
+    assert {e.completion for e in found.examples} == {f"Document number {n:03d}." for n in range(documents)}
+
+
+def test_every_corpus_has_its_own_budget_and_prompts_count() -> None:
+    found = reading(100, 50)
+    assert [(count.documents, count.tokens) for count in found.counts] == [(5, 100), (2, 50)]
+
+
+def test_the_seed_shuffles_all_corpora_together() -> None:
+    first, again, other = reading(None, None), reading(None, None), reading(None, None, seed=2)
+    assert first == again
+    assert first.examples != other.examples
+    assert sorted(e.completion for e in first.examples) == sorted(e.completion for e in other.examples)
+    kinds = ["Prompt" if e.prompt else "Document" for e in first.examples]
+    assert kinds != sorted(kinds)
+    assert kinds != sorted(kinds, reverse=True)
+
+
+def test_the_shuffle_leaves_the_global_generator_alone() -> None:
+    before = random.getstate()
+    reading(None, None)
+    assert random.getstate() == before
+
+
+def test_the_record_names_licence_and_attribution() -> None:
+    [count] = reading(40).counts
+    assert (count.source, count.format) == ("icd10cm", "code_lines")
+    assert count.licence == SOURCES["icd10cm"].licence
+    assert count.attribution == SOURCES["icd10cm"].attribution
