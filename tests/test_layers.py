@@ -49,13 +49,13 @@ OWN_GENERATORS = {
 }  # fmt: skip
 GLOBAL_SEEDS = ("torch.manual_seed", "torch.seed", "torch.cuda.manual_seed", "torch.set_rng_state")
 
+STATES = {"random.getstate", "random.setstate", "numpy.random.get_state", "numpy.random.set_state"}
+
 RANDOM_ALLOWED = {
-    # mergekit seeds every generator; its door gives each back as it was.
-    "merging/mergekit_door.py": {
-        "random.getstate", "random.setstate", "numpy.random.get_state", "numpy.random.set_state",
-    },
-    "training/train.py": {"torch.manual_seed"},
-}  # fmt: skip
+    # mergekit and transformers seed every generator; their doors give each back as it was.
+    "merging/mergekit_door.py": STATES,
+    "training/train.py": STATES | {"torch.manual_seed"},
+}
 """By file; `torch.manual_seed` also has to stand inside `torch.random.fork_rng()`."""
 
 

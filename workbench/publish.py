@@ -29,8 +29,11 @@ def publish(artifact: Artifact, spec: ExpertSpec, out: Path) -> Path:
     config = json.loads((temp / FILES[1]).read_text())
     write_json(temp / FILES[1], {**config, "base_model_name_or_path": spec.base})
     write_json(temp / "manifest.json", _manifest(artifact, spec))
-    shutil.rmtree(out, ignore_errors=True)
+    old = out.with_name(f".{out.name}.old-{os.getpid()}")  # a kill between the two renames leaves both at hand
+    if out.exists():
+        out.rename(old)
     temp.rename(out)
+    shutil.rmtree(old, ignore_errors=True)
     return out
 
 

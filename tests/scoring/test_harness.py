@@ -63,6 +63,30 @@ def test_values_are_lm_eval_s(name: str, scores: Scores, theirs: dict[str, Any])
         assert row.stderr == pytest.approx(wanted[f"{METRICS[name]}_stderr,none"], rel=1e-5)
 
 
+@pytest.mark.parametrize("name", ["mini_nli", "mini_nli_two_shots"])
+def test_log_likelihoods_are_lm_eval_s(name: str, scores: Scores, theirs: dict[str, Any]) -> None:
+    ours = [item["filtered_resps"] for item in scores.items if item["task"] == f"{name}-column"]
+    wanted = [sample["filtered_resps"] for sample in theirs["samples"][name]]
+    assert len(ours) == LIMIT
+    for mine, other in zip(ours, wanted, strict=True):
+        assert [float(number) for number, _ in mine] == pytest.approx([float(number) for number, _ in other], abs=1e-3)
+        assert [str(greedy) for _, greedy in mine] == [str(greedy) for _, greedy in other]
+
+
+def test_a_sliding_window_is_respected(harness: Harness, model: Path, tasks: Path, tmp_path: Path) -> None:
+    # Contexts here are longer than eight tokens; a mask of our own must not show a model more than its window.
+    folder = tiny.copy(model, tmp_path / "mistral")
+    tiny.edit_json(folder / "config.json", architectures=["MistralForCausalLM"], model_type="mistral", sliding_window=8)
+    ours = score(harness, folder, task("mini_nli")).items
+    manager = TaskManager(include_path=str(tasks), include_defaults=False)
+    loaded = HFLM(pretrained=str(folder), dtype="float32", batch_size=4, device="cpu")
+    assert loaded.model.config.sliding_window == 8
+    theirs = simple_evaluate(loaded, tasks=["mini_nli"], task_manager=manager, limit=LIMIT, bootstrap_iters=1)
+    for mine, other in zip(ours, theirs["samples"]["mini_nli"], strict=True):
+        for (a, _), (b, _) in zip(mine["filtered_resps"], other["filtered_resps"], strict=True):
+            assert float(a) == pytest.approx(float(b), abs=1e-3)
+
+
 def test_every_model_sees_the_same_shots(harness: Harness, model: Path, scores: Scores, theirs: dict[str, Any]) -> None:
     again = score(harness, model, *(task(name) for name in METRICS))
     first, second = (

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -14,7 +13,6 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import tiny
 
 from workbench.data.formats import FORMATS, Example
-from workbench.specs.models import ExpertSpec
 
 
 @pytest.fixture(scope="session")
@@ -29,27 +27,3 @@ def corpora(monkeypatch: pytest.MonkeyPatch) -> None:
     pairs = [Example(f"Prompt {n:02d}\n", f"Completion {n:03d}.") for n in range(10)]
     monkeypatch.setitem(FORMATS, ("icd10cm", "code_lines"), lambda seed: documents)
     monkeypatch.setitem(FORMATS, ("mts-dialog", "dialogue_to_note"), lambda seed: pairs)
-
-
-def expert(**changes: Any) -> ExpertSpec:
-    """Two steps an epoch of ten documents each; seven steps at most."""
-    train = {
-        "epochs": 4.0,
-        "max_steps": 7,
-        "lr": 1e-2,
-        "warmup_steps": 1,
-        "batch_size": 10,
-        "max_length": 64,
-        "packing": False,
-        "save_steps": 3,
-    }
-    raw: dict[str, Any] = {
-        "kind": "expert",
-        "base": "tiny",
-        "domain": "numbers",
-        "corpora": [{"source": "icd10cm", "format": "code_lines"}],
-        "lora": {"r": 2, "alpha": 4.0},
-        "train": train | changes.pop("train", {}),
-        "seed": 3,
-    }
-    return ExpertSpec.model_validate(raw | changes)

@@ -7,6 +7,7 @@ import random
 import pytest
 import tiny
 
+from workbench.data.formats import FORMATS, Example
 from workbench.data.sources import SOURCES
 from workbench.specs.models import Corpus
 from workbench.training.corpus import Reading, read
@@ -41,6 +42,21 @@ def test_a_budget_keeps_the_first_documents_that_fit_and_one_at_least(budget: in
 def test_every_corpus_has_its_own_budget_and_prompts_count() -> None:
     found = reading(100, 50)
     assert [(count.documents, count.tokens) for count in found.counts] == [(5, 100), (2, 50)]
+
+
+def test_a_corpus_is_read_again_in_another_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    seeds: list[int] = []
+
+    def documents(seed: int) -> list[Example]:
+        seeds.append(seed)
+        return [Example("", f"Document {seed} {n}.") for n in range(2)]
+
+    monkeypatch.setitem(FORMATS, ("icd10cm", "code_lines"), documents)
+    corpus = Corpus(source="icd10cm", format="code_lines", repeat=3)
+    found = read([corpus], tiny.tokenizer(), 7)
+    assert seeds == [7, 8, 9]
+    assert {e.completion for e in found.examples} == {f"Document {seed} {n}." for seed in (7, 8, 9) for n in (0, 1)}
+    assert found.counts[0].documents == 6
 
 
 def test_the_seed_shuffles_all_corpora_together() -> None:

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import tiny
 import torch
-from conftest import expert
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -23,6 +22,30 @@ from workbench.training.train import TrainingRecord, train
 pytestmark = pytest.mark.usefixtures("corpora")
 
 WEIGHTS = "adapter_model.safetensors"
+
+
+def expert(**changes: Any) -> ExpertSpec:
+    """Two steps an epoch of ten documents each; seven steps at most."""
+    train = {
+        "epochs": 4.0,
+        "max_steps": 7,
+        "lr": 1e-2,
+        "warmup_steps": 1,
+        "batch_size": 10,
+        "max_length": 64,
+        "packing": False,
+        "save_steps": 3,
+    }
+    raw: dict[str, Any] = {
+        "kind": "expert",
+        "base": "tiny",
+        "domain": "numbers",
+        "corpora": [{"source": "icd10cm", "format": "code_lines"}],
+        "lora": {"r": 2, "alpha": 4.0},
+        "train": train | changes.pop("train", {}),
+        "seed": 3,
+    }
+    return ExpertSpec.model_validate(raw | changes)
 
 
 def trained(spec: ExpertSpec, base: Path, out: Path, progress: Any = silent) -> TrainingRecord:

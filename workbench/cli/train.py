@@ -26,6 +26,9 @@ def main(options: argparse.Namespace) -> int:
     reporter = Reporter(len(steps))
     with reporter.drawing():
         artifact = train_expert(project, steps, Store(options.runs), reporter.starting, reporter.progress)
+    if spec.full:
+        console.print(f"[green]✔[/] {artifact.path} (a full model: it stays in the store, only adapters are shipped)")
+        return 0
     shipped = publish(artifact, spec, project.root / "experts" / options.expert.stem)
     console.print(f"[green]✔[/] {project.shown(shipped)} · id {artifact.manifest['id'][:12]}")
     return 0

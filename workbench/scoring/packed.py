@@ -64,7 +64,9 @@ class PackedScorer(HFLM):  # type: ignore[misc, unused-ignore]
         return [answers[index] for index in range(len(requests))]
 
     def _too_long(self, requests: Sequence[Request]) -> bool:
-        return any(not c or not k or len(c) + len(k) > self.max_length for _, c, k in requests)
+        window = getattr(self.model.config, "sliding_window", None)  # Mistral's, Phi-3's: our mask knows none
+        longest = min(self.max_length, window or self.max_length)
+        return any(not c or not k or len(c) + len(k) > longest for _, c, k in requests)
 
     def _batch(self, batch: Sequence[Row]) -> Iterator[tuple[int, tuple[float, bool]]]:
         import torch
@@ -106,14 +108,25 @@ class PackedScorer(HFLM):  # type: ignore[misc, unused-ignore]
                 start = end
 
 
-def rows(requests: Sequence[Request]) -> list[Row]:
-    """Requests grouped by context, longest row first, so that the largest batch comes (or fails) first."""
-    grouped: dict[tuple[int, ...], list[int]] = {}
-    for index, (_, context, _) in enumerate(requests):
-        grouped.setdefault(tuple(context), []).append(index)
+def rows(requests: Sequence[Request], longest: int = 512) -> list[Row]:
+    """Requests grouped by context, longest row first, so that the largest batch comes (or fails) first.
+
+    A context with many continuations fills several rows of at most `longest` tokens: the mask costs the square. All
+    options without their question (acc_mutual_info) share one context of a single token.
+    """
+    grouped: dict[tuple[int, ...], list[list[int]]] = {}
+    room: dict[tuple[int, ...], int] = {}
+    for index, (_, tokens, continuation) in enumerate(requests):
+        context, fed = tuple(tokens), len(continuation) - 1
+        if context not in grouped or fed > room[context]:
+            grouped.setdefault(context, []).append([])
+            room[context] = longest - len(context)
+        grouped[context][-1].append(index)
+        room[context] -= fed
     found = [
         Row(context, tuple(tuple(requests[i][2]) for i in members), tuple(members))
-        for context, members in grouped.items()
+        for context, groups in grouped.items()
+        for members in groups
     ]
     return sorted(found, key=lambda row: -row.length)
 
