@@ -21,7 +21,7 @@ pytestmark = pytest.mark.filterwarnings(
 TASKS = Path(__file__).parents[2] / "benchmarks" / "tasks"
 LEVELS = ("easy", "medium", "hard")
 DISTANCES = {"medium": {3, 4, 5}, "hard": {2}}
-N = {"validation": 60, "test": 100}
+N = {"validation": 60, "test": 60}
 
 Rows = list[dict[str, Any]]
 
@@ -58,7 +58,7 @@ def test_counts(drawn: dict[tuple[str, str], Rows]) -> None:
 def test_no_code_is_asked_about_twice(drawn: dict[tuple[str, str], Rows]) -> None:
     asked = Counter(row["code"] for rows in drawn.values() for row in rows)
     assert set(asked.values()) == {1}
-    assert len(asked) == 3 * (60 + 100)
+    assert len(asked) == 3 * (60 + 60)
 
 
 def test_four_distinct_options_one_of_them_right(drawn: dict[tuple[str, str], Rows]) -> None:

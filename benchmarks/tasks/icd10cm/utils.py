@@ -8,7 +8,7 @@ from datasets import Dataset
 
 from workbench.data.icd10cm import LEVELS, Level, Question, questions
 
-DRAWS = (("validation", 60, 11), ("test", 100, 29))  # split, questions per level, seed
+DRAWS = (("validation", 60, 11), ("test", 60, 29))  # split, questions per level, seed
 
 
 @functools.cache
