@@ -17,6 +17,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from workbench.progress import silent
 from workbench.specs.models import ExpertSpec
 from workbench.training import train as module
+from workbench.training.cpu_loss import label_loss
 from workbench.training.train import TrainingRecord, train
 
 pytestmark = pytest.mark.usefixtures("corpora")
@@ -82,7 +83,16 @@ def test_the_seed_decides(base: Path, tmp_path: Path) -> None:
     assert first != other
 
 
-def test_a_killed_training_goes_on_at_its_checkpoint(base: Path, tmp_path: Path) -> None:
+def test_a_killed_training_goes_on_at_its_checkpoint(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batches: list[Any] = []
+
+    def counted(*arguments: Any) -> Any:
+        batches.append(arguments)
+        return label_loss(*arguments)
+
+    monkeypatch.setattr(module, "label_loss", counted)
     whole: list[int] = []
     trained(expert(), base, tmp_path / "whole", lambda done, total, note="": whole.append(int(done)))
 
@@ -95,8 +105,9 @@ def test_a_killed_training_goes_on_at_its_checkpoint(base: Path, tmp_path: Path)
     assert (checkpoints / "checkpoint-3" / "trainer_state.json").is_file()
     (checkpoints / "checkpoint-6").mkdir()  # cut short while it was written
     seen: list[tuple[float, float, str]] = []
+    assert len(batches) == 7 + 5
     record = trained(expert(), base, tmp_path / "out", lambda *call: seen.append(call))
-    assert record.steps == 7
+    assert (record.steps, len(batches)) == (7, 7 + 5 + 4)
     assert [(done, total) for done, total, _ in seen] == [(5, 7)] == [(done, 7) for done in whole]
     assert seen[0][2].startswith("loss ")
     assert [point.step for point in record.loss_curve] == [5]
