@@ -88,7 +88,7 @@ def test_alignment_changed_the_chosen_weights(project: Path) -> None:
     selection = json.loads((project / "runs/real/selection.json").read_text())
     (aligned,) = project.glob("runs/store/align/aligned-*")
     (chosen,) = project.glob(f"runs/store/merge/{selection['model']}-*")
-    before, after = load_file(chosen / "model-00001-of-00001.safetensors"), load_file(aligned / "model.safetensors")
+    before, after = load_file(chosen / "model.safetensors"), load_file(aligned / "model.safetensors")
     assert before.keys() == after.keys()
     assert any(not before[name].equal(after[name]) for name in before)
     assert [step for step in json.loads((aligned / "steps.json").read_text()) if "rewards/margins" in step]

@@ -47,6 +47,7 @@ def test_paths_in_a_bundle_are_relative_to_it(bundle: Bundle, checkpoint: Path, 
     assert (sft["seed"], dpo["seed"], dpo["beta"], "beta" in sft) == (5, 5, 0.1, False)
     for path in out.iterdir():
         assert str(tmp_path) not in path.read_text(), path.name
+        assert str(checkpoint) not in path.read_text(), path.name
 
 
 def script(out: Path, tmp_path: Path, *stages: str, **environment: str) -> tuple[int, list[str], str]:

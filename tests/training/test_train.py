@@ -163,6 +163,7 @@ def test_global_random_states_are_given_back(base: Path, tmp_path: Path) -> None
     def states() -> tuple[object, ...]:
         return random.getstate(), np.random.get_state()[1].tobytes(), torch.get_rng_state().numpy().tobytes()
 
+    random.random(), np.random.rand(), torch.rand(1)  # not the state that a seed gives
     before = states()
     trained(expert(train={"max_steps": 1}), base, tmp_path / "out")
     assert states() == before
