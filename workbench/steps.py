@@ -55,6 +55,8 @@ def run_adapter(step: Step, context: Context, out: Path) -> None:
 
 def take_shipped(step: Step, shipped: Path, out: Path) -> None:
     """Copy a shipped adapter. Raises StepFailed when its manifest is of another declaration."""
+    if not (shipped / "manifest.json").is_file():
+        raise StepFailed(f"experts/{step.name}/ holds no manifest.json. Remove it, or check it out again.")
     manifest = json.loads((shipped / "manifest.json").read_text())
     if manifest.get("id") != step.id:
         raise StepFailed(

@@ -86,7 +86,7 @@ def test_both_forms_ask_the_same_questions(manager: TaskManager) -> None:
     cloze, letters = (tasks[name] for name in ("icd10cm_hard", "icd10cm_letters_hard"))
     row = cloze.eval_docs[0]
     assert list(cloze.eval_docs) == list(letters.eval_docs)
-    assert cloze.doc_to_choice(row) == row["options"]
+    assert cloze.doc_to_choice(row) == [f"Answer: {option}" for option in row["options"]]
     assert letters.doc_to_choice(row) == ["A", "B", "C", "D"]
     assert letters.fewshot_context(row, num_fewshot=0) == (
         "Answer A,B,C,D according to the answer to this multiple choice question.\n"

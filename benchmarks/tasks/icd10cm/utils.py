@@ -30,3 +30,8 @@ def splits(level: Level, **_: object) -> dict[str, Dataset]:
 def _row(question: Question) -> dict[str, object]:
     text = f"What is the description of the medical code {question.code} in ICD10CM?"
     return {"code": question.code, "question": text, "options": list(question.options), "answer": question.answer}
+
+
+def answers(row: dict[str, list[str]]) -> list[str]:
+    """The options as the cloze form scores them."""
+    return [f"Answer: {option}" for option in row["options"]]
