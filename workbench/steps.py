@@ -117,16 +117,21 @@ def _model_folder(step_id: str, context: Context) -> Path:
 
 def run_score(step: Step, context: Context, out: Path) -> None:
     """Score one model on the tasks of one suite."""
+    scored = next(s for s in context.plan.board if any(score.id == step.id for score in s.scores.values()))
+    write_scores(step, context, scored.name, context[step.inputs[0]].path, out)
+
+
+def write_scores(step: Step, context: Context, name: str, folder: Path, out: Path) -> None:
+    """Score the model in `folder` as the step says; rows and every item's result go into `out`."""
     from workbench.scoring.harness import Harness, Task
 
     if context.harness is None:
         context.harness = Harness(step.options["tasks"], context.progress)
     spec: Mapping[str, Any] = step.spec
-    scored = next(s for s in context.plan.board if any(score.id == step.id for score in s.scores.values()))
     scores = context.harness.score(
-        scored.name,
-        scored.model.id,
-        context[step.inputs[0]].path,
+        name,
+        step.inputs[0],
+        folder,
         [Task(**task) for task in spec["tasks"]],
         spec["role"],
         spec["dtype"],
