@@ -181,6 +181,27 @@ def test_a_second_walk_skips_everything_and_writes_nothing(small: Path, runs: Pa
 # Failures
 
 
+def test_a_model_from_outside_gets_the_scores_that_the_run_would_give_it(
+    small: Path, runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cli, "_quiet_libraries", lambda: None)
+    (expert,) = (runs / "store" / "expert").glob("codes-*")
+    outside = tiny.copy(expert, tmp_path / "outside")
+    (outside / "README.md").write_text("Other bytes, the same weights.")
+    command = ["score", str(small), "--model", str(outside), "--name", "outsider", "--runs", str(runs)]
+    assert cli.run(command) == 0
+    for role in ("validation", "test"):
+        (ours,) = (runs / "store" / "score").glob(f"outsider-{role}-*/scores.json")
+        (theirs,) = (runs / "store" / "score").glob(f"codes-{role}-*/scores.json")
+        assert [r["value"] for r in json.loads(ours.read_text())] == [
+            r["value"] for r in json.loads(theirs.read_text())
+        ]
+    assert "outsider" in (runs / "small" / "leaderboard.csv").read_text()
+    before = snapshot(runs / "store")
+    assert cli.run(command) == 0
+    assert snapshot(runs / "store") == before
+
+
 def failing(kind: str, name: str, error: Exception) -> Callable[[Step, Context, Path], None]:
     real = EXECUTORS[kind]
 
