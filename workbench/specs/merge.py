@@ -51,7 +51,7 @@ class MergeSpec(Spec):
         if self.seed is not None and not method.seeded:
             problems.append(f"'{method.name}' draws nothing, so 'seed' ({self.seed}) has no meaning: remove it")
         if problems:
-            raise ValueError("; ".join(problems))
+            raise ValueError("; ".join(dict.fromkeys(problems)))
         return self
 
 
