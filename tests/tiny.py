@@ -14,7 +14,8 @@ from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from workbench.merging.mergekit_door import merge
+from workbench.merging.merge import merge
+from workbench.merging.places import Place
 from workbench.provenance import capture
 from workbench.publish import publish
 from workbench.specs.merge import MergeSpec
@@ -170,7 +171,7 @@ def recipe(method: str, weights: Sequence[Any] = (0.5, 0.5), t: Any = 0.5, **fie
 def merged(spec: MergeSpec, models: Sequence[Path], out: Path) -> dict[str, torch.Tensor]:
     """Merge folders in the order of `recipe`, the last one also giving config and tokenizer; its weights."""
     out.mkdir(parents=True)
-    merge(out.name, spec, [(folder.name, folder) for folder in models], models[-1], out, ("CC0",))
+    merge(out.name, spec, [Place(folder.name, folder.name, folder) for folder in models], out, ("CC0",))
     return weights_of(out)
 
 

@@ -26,7 +26,7 @@ from workbench.specs.suite import SuiteSpec, TaskEntry
 StepKind = Literal["base", "adapter", "expert", "merge", "score", "pick", "select", "align"]
 
 VERSIONS: Mapping[StepKind, int] = {
-    "base": 1, "adapter": 1, "expert": 1, "merge": 1, "score": 1, "pick": 1, "select": 1, "align": 1,
+    "base": 1, "adapter": 1, "expert": 2, "merge": 2, "score": 1, "pick": 1, "select": 1, "align": 1,
 }  # fmt: skip
 """Raised when the code of a step changes what it writes: results of older code are then computed again."""
 
@@ -148,12 +148,9 @@ class _Planner:
 
     def merge(self, merge: Merge) -> Step:
         models = [self.input(reference, merge) for reference in merge.references]
-        spec = merge.spec.model_dump(exclude_none=True)
-        positions = {reference: index for index, reference in enumerate(merge.references)}
-        for entry in spec["models"]:
-            entry["model"] = positions[entry["model"]]
-        if "base_model" in spec:
-            spec["base_model"] = positions[spec["base_model"]]
+        positions = {reference: str(index) for index, reference in enumerate(merge.references)}
+        # Defaults are left out, so that a new option at its default does not make every merge another one.
+        spec = merge.spec.renamed(positions).model_dump(exclude_defaults=True)
         return self.add(Step("merge", merge.name, spec, tuple(step.id for step in models), {"merge": merge}))
 
     def input(self, reference: str, merge: Merge) -> Step:

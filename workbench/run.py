@@ -90,9 +90,9 @@ def _step(step: Step, walk: Walk) -> Ended:
     started = time.monotonic()
     try:
         with context.store.writing(step.kind, step.name, step.id) as temp:
-            EXECUTORS[step.kind](step, context, temp)
+            hashed = EXECUTORS[step.kind](step, context, temp)
             context.artifacts[step.id] = context.store.commit(
-                temp, step.kind, step.name, step.id, step.spec, capture(licences(context.plan))
+                temp, step.kind, step.name, step.id, step.spec, capture(licences(context.plan)), hashed or {}
             )
     except WorkbenchError as error:
         return Ended(step, "failed", time.monotonic() - started, str(error))

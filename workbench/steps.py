@@ -19,8 +19,10 @@ from workbench.progress import Progress
 from workbench.provenance import commit
 from workbench.records import Rejection, Role, ScoreRow, Selection, plain
 from workbench.specs.expand import BASE
-from workbench.specs.merge import MergeSpec
 from workbench.store import Artifact, Store, write_json, write_text
+
+Hashes = Mapping[str, str]
+"""Files that a step wrote and hashed on the way: name -> sha256."""
 
 
 @dataclass
@@ -79,40 +81,44 @@ def train_adapter(step: Step, store: Store, base: Path, out: Path, progress: Pro
     train(step.options["spec"], base, out, store.root / "checkpoints" / step.id[:12], progress)
 
 
-def run_expert(step: Step, context: Context, out: Path) -> None:
+def run_expert(step: Step, context: Context, out: Path) -> Hashes:
     """Fold an adapter into its base; a full model is taken as it is."""
     from workbench.merging.fold import fold
 
     base, adapter = (context[step_id] for step_id in step.inputs)
     if (adapter.path / "config.json").is_file():
         shutil.copytree(adapter.path, out, dirs_exist_ok=True, ignore=shutil.ignore_patterns("manifest.json"))
-        return
-    fold(base.path, adapter.path, step.options["base_name"], out)
+        return {}
+    return fold(base.path, adapter.path, step.options["base_name"], out)
 
 
-def run_merge(step: Step, context: Context, out: Path) -> None:
-    """Merge through mergekit."""
-    from workbench.merging.mergekit_door import merge
+def run_merge(step: Step, context: Context, out: Path) -> Hashes:
+    """Merge by our kernels, or through mergekit."""
+    from workbench.merging.merge import merge
 
     declared = step.options["merge"]
     positions = {name: str(index) for index, name in enumerate(declared.references)}
-    raw = declared.spec.model_dump()
-    for entry in raw["models"]:
-        entry["model"] = positions[entry["model"]]
-    raw["base_model"] = positions.get(declared.spec.base_model)
-    models = [
-        (name, _model_folder(step_id, context)) for name, step_id in zip(declared.references, step.inputs, strict=True)
-    ]
-    base = context[context.plan.board[0].model.id].path
-    merge(step.name, MergeSpec.model_validate(raw), models, base, out, licences(context.plan))
+    places = [_place(name, step_id, context) for name, step_id in zip(declared.references, step.inputs, strict=True)]
+    spec = declared.spec.renamed(positions)
+    return merge(step.name, spec, places, out, licences(context.plan), progress=context.progress)
 
 
-def _model_folder(step_id: str, context: Context) -> Path:
-    """Folder of a model; a pick stands for the model that it chose."""
+def _place(name: str, step_id: str, context: Context) -> Any:
+    """Where an input lies: a folder, or an adapter on the base's. A pick stands for the model that it chose.
+
+    Draws are keyed by the step's id: what an expert is called in a run does not change the weights.
+    """
+    from workbench.merging.places import Place
+
     artifact = context[step_id]
-    if artifact.manifest["kind"] != "pick":
-        return artifact.path
-    return context[artifact.json("selection.json")["model_id"]].path
+    if artifact.manifest["kind"] == "pick":
+        return _place(name, artifact.json("selection.json")["model_id"], context)
+    step = context.plan.step(step_id)
+    if step.kind == "expert":
+        base, adapter = (context[need] for need in step.inputs)
+        if not (adapter.path / "config.json").is_file():
+            return Place(name, step_id, base.path, adapter.path, step.options["base_name"])
+    return Place(name, step_id, artifact.path)
 
 
 def run_score(step: Step, context: Context, out: Path) -> None:
@@ -216,7 +222,7 @@ def licences(plan: Plan) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-EXECUTORS: Mapping[str, Callable[[Step, Context, Path], None]] = {
+EXECUTORS: Mapping[str, Callable[[Step, Context, Path], Hashes | None]] = {
     "base": run_base,
     "adapter": run_adapter,
     "expert": run_expert,

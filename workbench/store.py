@@ -11,10 +11,11 @@ import errno
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from workbench.errors import StepFailed, UserError
@@ -76,15 +77,23 @@ class Store:
             finally:
                 shutil.rmtree(temp, ignore_errors=True)
 
-    def commit(self, temp: Path, kind: str, name: str, step_id: str, spec: Any, provenance: Provenance) -> Artifact:
-        """Seal a temporary folder: hash its files, write the manifest last, fsync, rename to the final name."""
+    def commit(
+        self, temp: Path, kind: str, name: str, step_id: str, spec: Any, provenance: Provenance,
+        hashed: Mapping[str, str] = MappingProxyType({}),
+    ) -> Artifact:  # fmt: skip
+        """Seal a temporary folder: hash its files, write the manifest last, fsync, rename to the final name.
+
+        `hashed` are the sha256 of files that were hashed while they were written.
+        """
         files = {p.relative_to(temp).as_posix(): p for p in sorted(temp.rglob("*")) if p.is_file()}
         manifest = {
             "id": step_id,
             "kind": kind,
             "name": name,
             "spec": spec,
-            "files": {n: {"bytes": p.stat().st_size, "sha256": file_sha256(p)} for n, p in files.items()},
+            "files": {
+                n: {"bytes": p.stat().st_size, "sha256": hashed.get(n) or file_sha256(p)} for n, p in files.items()
+            },
             "provenance": asdict(provenance),
         }
         for path in files.values():

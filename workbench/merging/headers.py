@@ -17,12 +17,14 @@ _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 
 @dataclass(frozen=True)
 class TensorHeader:
-    """Name, shape and safetensors dtype (such as "BF16") of one tensor, and the file that holds it."""
+    """Name, shape and safetensors dtype (such as "BF16") of one tensor; the file that holds it, and where (bytes)."""
 
     name: str
     shape: tuple[int, ...]
     dtype: str
     file: str
+    start: int
+    bytes: int
 
 
 def read_file(path: Path) -> dict[str, TensorHeader]:
@@ -41,10 +43,13 @@ def read_file(path: Path) -> dict[str, TensorHeader]:
             end = 8 + length + max((int(entry["data_offsets"][1]) for entry in header.values()), default=0)
         except (ValueError, TypeError, AttributeError, LookupError) as error:
             raise Incompatible(f"{path}: no safetensors header ({error}). Is it another format?") from error
+    data = 8 + length
     if end != size:
         raise Incompatible(f"{path}: truncated, {size} of {end} bytes are there. Copy or download it again.")
     return {
-        name: TensorHeader(name, tuple(entry["shape"]), entry["dtype"], path.name) for name, entry in header.items()
+        name: TensorHeader(name, tuple(entry["shape"]), entry["dtype"], path.name, data + begin, end - begin)
+        for name, entry in header.items()
+        for begin, end in [entry["data_offsets"]]
     }
 
 

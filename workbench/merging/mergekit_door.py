@@ -1,4 +1,4 @@
-"""The only place that imports mergekit: one merge, run through its Python API into a folder."""
+"""The only place that imports mergekit: methods and layouts that have no kernel of ours, run through its Python API."""
 
 from __future__ import annotations
 
@@ -9,57 +9,81 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from workbench.errors import StepFailed
-from workbench.merging.compatible import check_models
-from workbench.merging.finish import Card, check_finite, check_output, copy_companions, write_card, write_config
+from workbench.errors import Incompatible, StepFailed
+from workbench.ids import file_sha256
+from workbench.merging.adapters import Adapted
+from workbench.merging.compatible import check_sources
+from workbench.merging.finish import copy_companions, write_config
+from workbench.merging.fold import fold
+from workbench.merging.headers import read_folder
+from workbench.merging.kernels.cpu import CpuPasses
+from workbench.merging.kernels.workers import Workers
+from workbench.merging.sources import FLOATS, Checkpoint, Source
 from workbench.specs.merge import MergeSpec
-from workbench.specs.methods import METHODS
-from workbench.store import write_text
 
 WRITTEN_BY_MERGEKIT = ("mergekit_config.yml", "README.md", "config.json")
 
 
-def merge(
-    name: str,
-    spec: MergeSpec,
-    models: Sequence[tuple[str, Path]],
-    base: Path,
-    out: Path,
-    licences: tuple[str, ...] = (),
-) -> None:
-    """Merge `models` (name and folder, as `spec.models[i].model` counts them: "0", "1", ...) into `out`.
+def run(spec: MergeSpec, sources: Sequence[Source], donor: Source, out: Path) -> dict[str, str]:
+    """Merge into `out`; `spec` calls the sources by their numbers. The sha256 of every file of weights comes back.
 
-    `base` gives config, tokenizer and chat template. Arithmetic runs in `spec.dtype`, is rounded once to
-    `spec.out_dtype`, and draws from `spec.seed` alone.
-
-    Raises Incompatible before a weight is read when the models do not fit one another, and afterwards when an input
-    holds NaN; StepFailed when the result is not a whole, finite model.
+    Where mergekit maps vocabularies or chooses a chat template, its tokenizer files are kept; else the donor's are.
+    Raises Incompatible when an input holds NaN or infinity, StepFailed when mergekit fails or loses tensors.
     """
-    check_models(models)
-    for model_name, folder in models:
-        check_finite(folder, model_name)
-    _run(spec, [folder for _, folder in models], out)
+    tokenizer = bool(spec.tokenizer_source or spec.tokenizer or spec.chat_template)
+    whole = not (spec.slices or spec.modules)
+    if whole and not tokenizer:
+        check_sources(sources, donor)
+    for source in sources:
+        _check_finite(source)
+    with tempfile.TemporaryDirectory(prefix=".inputs-", dir=out.parent) as temp:
+        _run(spec, [_dense(source, Path(temp) / str(i)) for i, source in enumerate(sources)], out)
+    config = (out / "config.json").read_text()
     for leftover in WRITTEN_BY_MERGEKIT:
         (out / leftover).unlink(missing_ok=True)
-    write_config(base, out, spec.out_dtype)
-    copy_companions(base, out)
-    recipe = yaml.safe_dump(spec.model_dump(mode="json", exclude_none=True), sort_keys=False)
-    write_text(out / "recipe.yaml", recipe)
-    method = METHODS[spec.merge_method]
-    write_card(Card(name, method.name, method.paper, tuple(n for n, _ in models), recipe, licences), out)
-    check_output(base, out)
+    if whole and not tokenizer:
+        write_config(donor.folder, out, spec.out_dtype or spec.dtype or str(donor.config.get("dtype", "float32")))
+        _check_names(donor, out)
+    else:
+        (out / "config.json").write_text(config)
+    if not tokenizer:
+        copy_companions(donor.folder, out)
+    _check_finite(Checkpoint(out.name, "", out))
+    return {path.name: file_sha256(path) for path in sorted(out.glob("*.safetensors"))}
+
+
+def _dense(source: Source, place: Path) -> Path:
+    """A folder of the source; a link where it is one, so that one model may come twice, which mergekit refuses."""
+    if isinstance(source, Adapted):
+        place.mkdir()
+        fold(source.base.folder, source.adapter, source.base.name, place)
+    else:
+        place.symlink_to(source.folder.resolve(), target_is_directory=True)
+    return place
+
+
+def _check_names(donor: Source, out: Path) -> None:
+    """Raise StepFailed when tensors were lost: mergekit drops what its architecture file does not list."""
+    if lost := sorted(donor.headers.keys() ^ read_folder(out).keys()):
+        raise StepFailed(f"{out.name}: mergekit's result and its base differ in {len(lost)} tensors, first {lost[0]}.")
+
+
+def _check_finite(source: Source) -> None:
+    passes = CpuPasses(Workers())
+    for tensor, header in source.headers.items():
+        if header.dtype in FLOATS and not passes.finite(source.operand(tensor, None, passes.workers)):
+            raise Incompatible(
+                f"'{source.name}': {tensor} holds NaN or infinity ({source.place(tensor)}). Mend or leave out that "
+                "model."
+            )
+        source.done(tensor)
 
 
 def lower(spec: MergeSpec, folders: Sequence[Path]) -> dict[str, Any]:
     """The merge as a mergekit configuration, with folders in place of input numbers."""
-    config = spec.model_dump(mode="json", exclude_none=True, exclude={"seed"})
-    for entry in config["models"]:
-        entry["model"] = str(folders[int(entry["model"])])
-    if "base_model" in config:
-        config["base_model"] = str(folders[int(config["base_model"])])
-    return config
+    named = spec.renamed({str(i): str(folder) for i, folder in enumerate(folders)})
+    config = named.model_dump(mode="json", exclude_unset=True, exclude={"seed", "variant"})
+    return {key: value for key, value in config.items() if value not in (None, [], {})}
 
 
 def _run(spec: MergeSpec, folders: Sequence[Path], out: Path) -> None:
@@ -69,31 +93,18 @@ def _run(spec: MergeSpec, folders: Sequence[Path], out: Path) -> None:
     from mergekit.merge import run_merge
     from mergekit.options import MergeOptions
 
+    tokenizer = bool(spec.tokenizer_source or spec.tokenizer or spec.chat_template)
     options = MergeOptions(
-        random_seed=spec.seed, copy_tokenizer=False, write_model_card=False, quiet=True, trust_remote_code=False
+        random_seed=spec.seed, copy_tokenizer=tokenizer, write_model_card=False, quiet=True, trust_remote_code=False
     )
-    with _own_random_state(torch), _distinct(folders) as places:
-        configuration = MergeConfiguration.model_validate(lower(spec, places))
+    with _own_random_state(torch):
+        configuration = MergeConfiguration.model_validate(lower(spec, folders))
         try:
             run_merge(configuration, str(out), options)
         except (RuntimeError, ValueError, KeyError) as error:
             raise StepFailed(f"mergekit could not run '{spec.merge_method}': {error}") from error
         finally:
             LoaderCache().loaders.clear()  # kept by path for the whole process: the next folder there would be ignored
-
-
-@contextmanager
-def _distinct(folders: Sequence[Path]) -> Iterator[list[Path]]:
-    """The folders, a link in place of one that comes again: two picks may choose one model, mergekit refuses it."""
-    with tempfile.TemporaryDirectory(prefix="workbench-") as links:
-        places: list[Path] = []
-        for index, folder in enumerate(folders):
-            place = folder
-            if folder in folders[:index]:
-                place = Path(links) / str(index)
-                place.symlink_to(folder.resolve(), target_is_directory=True)
-            places.append(place)
-        yield places
 
 
 @contextmanager

@@ -1,44 +1,79 @@
-"""One merge outside a run: a plain mergekit YAML, model folders and `base+adapter` inputs, into one new folder."""
+"""One merge outside a run: an unmodified mergekit YAML, with folders and `base+adapter` inputs, into a new folder."""
 
 from __future__ import annotations
 
 import errno
 import os
 import shutil
+from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 from workbench.errors import DataMissing, StepFailed, UserError
-from workbench.merging.fold import fold
-from workbench.merging.mergekit_door import merge
-from workbench.specs.load import raise_problems, read_yaml, validate
+from workbench.ids import file_sha256
+from workbench.merging.merge import merge
+from workbench.merging.places import Place
+from workbench.merging.stream import Options
+from workbench.progress import Progress, silent
+from workbench.provenance import capture
+from workbench.records import plain
+from workbench.specs.load import Document, raise_problems, read_yaml, validate
 from workbench.specs.merge import MergeSpec
-from workbench.store import disk_full
+from workbench.specs.methods import METHODS
+from workbench.store import disk_full, write_json
+
+DEFAULT_SEED = 0
 
 
-def merge_file(path: Path, out: Path) -> None:
-    """Run the merge that `path` declares; `out` appears whole or not at all.
+def read_merge(path: Path, seed: int | None = None) -> MergeSpec:
+    """The merge that a mergekit YAML declares. A method that draws gets `seed`, or 0, unless the file has its own.
 
-    Model paths are relative to the working directory, as in mergekit. Raises SpecError, DataMissing, Incompatible.
+    Raises SpecError with every problem of the file.
     """
     document = read_yaml(path)
+    _add_seed(document, seed)
     spec = validate(document, MergeSpec)
     raise_problems([document])
     assert spec is not None
+    if not spec.references:
+        raise UserError(f"{path}: lists no models. Add 'models', 'slices' or 'modules'.")
+    return spec
+
+
+def _add_seed(document: Document, seed: int | None) -> None:
+    raw: Any = document.value
+    if not isinstance(raw, dict) or "seed" in raw:
+        return
+    method = METHODS.get(str(raw.get("merge_method")))
+    if method is not None and method.seeded:
+        raw["seed"] = DEFAULT_SEED if seed is None else seed
+
+
+def merge_file(
+    path: Path, out: Path, seed: int | None = None, options: Options | None = None, progress: Progress = silent
+) -> MergeSpec:
+    """Run the merge that `path` declares; `out` appears whole or not at all. The merge as it was run comes back.
+
+    Model paths are relative to the working directory, as in mergekit. Raises SpecError, DataMissing, Incompatible.
+    """
+    options = options or Options()
+    spec = read_merge(path, seed)
     if out.exists():
         raise UserError(f"{out}: exists already. Name a new folder, or remove it.")
+    places = places_of(spec.references)
     temp = out.with_name(f".{out.name}.tmp-{os.getpid()}")
     try:
         temp.mkdir(parents=True)
     except OSError as error:
         raise UserError(f"{out}: cannot be written ({error.strerror}). Name a folder you own.") from error
     try:
-        references = _references(spec)
-        models = [(name, _folder(name, temp / f"input-{i}")) for i, name in enumerate(references)]
-        base = spec.base_model or references[0]
-        result = temp / "result"
+        result = temp / out.name
         result.mkdir()
-        merge(out.name, _numbered(spec, references), models, models[references.index(base)][1], result)
+        numbers = {name: str(i) for i, name in enumerate(spec.references)}
+        written = merge(out.name, spec.renamed(numbers), places, result, options=options, progress=progress)
+        write_json(result / "manifest.json", _manifest(spec, places, result, written, options.threads))
         result.rename(out)
     except Exception as error:
         if is_disk_full(error):
@@ -46,6 +81,7 @@ def merge_file(path: Path, out: Path) -> None:
         raise
     finally:
         shutil.rmtree(temp, ignore_errors=True)
+    return spec
 
 
 def is_disk_full(error: Exception) -> bool:
@@ -53,28 +89,42 @@ def is_disk_full(error: Exception) -> bool:
     return getattr(error, "errno", None) == errno.ENOSPC or "No space left on device" in str(error)
 
 
-def _references(spec: MergeSpec) -> list[str]:
-    listed = [entry.model for entry in spec.models]
-    return [*listed, *([spec.base_model] if spec.base_model and spec.base_model not in listed else [])]
+def places_of(references: Sequence[str]) -> list[Place]:
+    """Where models lie that are called by folder, or `base folder+adapter folder`.
+
+    Their draws are keyed by the last part of the path, so that the same recipe gives the same weights on every
+    machine; by the whole reference where two end alike. Raises DataMissing for a folder that is not there.
+    """
+    ends = Counter(Path(name).name for name in references)
+    return [_place(name, Path(name).name if ends[Path(name).name] == 1 else name) for name in references]
 
 
-def _numbered(spec: MergeSpec, references: Sequence[str]) -> MergeSpec:
-    raw = spec.model_dump()
-    for entry in raw["models"]:
-        entry["model"] = str(references.index(entry["model"]))
-    if spec.base_model is not None:
-        raw["base_model"] = str(references.index(spec.base_model))
-    return MergeSpec.model_validate(raw)
-
-
-def _folder(name: str, temp: Path) -> Path:
-    """A model's folder; `base+adapter` is folded into a temporary one first."""
+def _place(name: str, expert: str) -> Place:
     base, plus, adapter = name.partition("+")
     for part in (base, adapter) if plus else (base,):
         if not Path(part).is_dir():
             raise DataMissing(f"model '{part}' is no folder here. Download it first, then give its path.")
-    if not plus:
-        return Path(base)
-    temp.mkdir()
-    fold(Path(base), Path(adapter), base, temp)
-    return temp
+    return Place(name, expert, Path(base), Path(adapter) if plus else None, base)
+
+
+def _manifest(
+    spec: MergeSpec, places: Sequence[Place], out: Path, written: dict[str, str], threads: int
+) -> dict[str, Any]:
+    """Recipe, inputs and outputs with their hashes, and what made them."""
+    files = {p.name: written.get(p.name) or file_sha256(p) for p in sorted(out.iterdir()) if p.is_file()}
+    weights = sorted({path for place in places for path in _weights(place)})
+    with ThreadPoolExecutor(threads) as pool:
+        sha256 = dict(zip(weights, pool.map(file_sha256, weights), strict=True))
+    inputs = [{"name": place.name, "files": {p.name: sha256[p] for p in _weights(place)}} for place in places]
+    return {
+        "kind": "merge",
+        "spec": spec.model_dump(mode="json", exclude_defaults=True),
+        "inputs": inputs,
+        "files": files,
+        "provenance": plain(capture()),
+    }
+
+
+def _weights(place: Place) -> list[Path]:
+    folders = [place.folder, *([place.adapter] if place.adapter else [])]
+    return [path for folder in folders for path in sorted(folder.glob("*.safetensors"))]

@@ -25,6 +25,8 @@ from workbench.specs.run import Candidate, Each, Entry, RunSpec
 BASE = "base"
 ALIGNED = "aligned"
 BEST_OF = "best-of "
+AS_WRITTEN = ("variant", "dtype", "out_dtype", "tokenizer_source", "tokenizer", "chat_template")
+"""Keys of a candidate that its merges have as they stand."""
 
 
 @dataclass(frozen=True)
@@ -40,9 +42,7 @@ class Merge:
     @property
     def references(self) -> tuple[str, ...]:
         """Names of the models this merge reads, in listed order, base model last if it is not listed."""
-        listed = [entry.model for entry in self.spec.models]
-        extra = [self.spec.base_model] if self.spec.base_model and self.spec.base_model not in listed else []
-        return (*listed, *extra)
+        return self.spec.references
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,10 @@ def expand(run: RunSpec, document: Document) -> list[Merge]:
 
 def _fill(key: str, candidate: Candidate, run: RunSpec, document: Document) -> Iterator[_Filled]:
     loc: Loc = ("candidates", key)
-    written = (key, candidate.models, candidate.base_model, candidate.parameters, candidate.seed)
+    written = (
+        key, candidate.models, candidate.slices, candidate.modules, candidate.base_model, candidate.parameters,
+        candidate.seed,
+    )  # fmt: skip
     for axis in dict.fromkeys(axis for text in _texts(written) for axis in re.findall(r"{(.*?)}", text)):
         if axis not in candidate.axes:
             document.add(loc, f"'{{{axis}}}' is no axis of '{key}'. {did_you_mean(axis, candidate.axes)}")
@@ -124,6 +127,10 @@ def _merge(one: _Filled, filled: Mapping[str, _Filled], run: RunSpec, document: 
             at = (*one.loc, "models", index)
             name = _one(_put(entry.model, one.values), at, one, filled, run, members, document)
             entries.append({"model": name, "parameters": _put(entry.parameters, one.values)})
+    layouts = {
+        key: _layout(_put(getattr(candidate, key), one.values), (*one.loc, key), one, filled, run, members, document)
+        for key in ("slices", "modules")
+    }
     method = METHODS.get(candidate.merge_method)
     base = BASE if method is not None and method.base == "required" else None
     if candidate.base_model is not None:
@@ -134,11 +141,11 @@ def _merge(one: _Filled, filled: Mapping[str, _Filled], run: RunSpec, document: 
     raw = {
         "merge_method": candidate.merge_method,
         "models": entries,
+        **layouts,
         "base_model": base,
         "parameters": _put(candidate.parameters, one.values),
         "seed": _put(candidate.seed, one.values),
-        "dtype": candidate.dtype,
-        "out_dtype": candidate.out_dtype,
+        **candidate.model_dump(include=set(AS_WRITTEN)),
     }
     try:
         return Merge(one.name, MergeSpec.model_validate(raw), one.expert, members)
@@ -149,6 +156,28 @@ def _merge(one: _Filled, filled: Mapping[str, _Filled], run: RunSpec, document: 
                 place = ("models", *place[2:])
             document.add((*one.loc, *place), f"{one.name}: {sentence(complaint, MergeSpec)}")
         return None
+
+
+def _layout(
+    value: Any,
+    loc: Loc,
+    one: _Filled,
+    filled: Mapping[str, _Filled],
+    run: RunSpec,
+    members: dict[str, tuple[str, ...]],
+    document: Document,
+) -> Any:
+    """Slices or modules with every model's name resolved."""
+    if isinstance(value, list):
+        return [_layout(part, (*loc, i), one, filled, run, members, document) for i, part in enumerate(value)]
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: _one(part, (*loc, key), one, filled, run, members, document)
+        if key in ("model", "base_model") and isinstance(part, str)
+        else _layout(part, (*loc, key), one, filled, run, members, document)
+        for key, part in value.items()
+    }
 
 
 def _one(

@@ -27,16 +27,25 @@ Scalar = str | float | int | bool
 
 
 class Candidate(Spec):
-    """A merge, or a sweep of merges over the cross product of its axes. Values are checked once they are filled in."""
+    """A merge, or a sweep of merges over the cross product of its axes. Values are checked once they are filled in.
+
+    `slices`, `modules`, `tokenizer_source`, `tokenizer` and `chat_template` are mergekit's, which then computes it.
+    """
 
     merge_method: str
-    models: list[Entry] | Each
+    models: list[Entry] | Each = []
+    slices: list[dict[str, Any]] = []
+    modules: dict[str, dict[str, Any]] = {}
     axes: dict[Name, Annotated[list[Scalar], Field(min_length=1)] | Literal["experts"]] = {}
     base_model: str | None = None
     parameters: dict[str, Any] = {}
     seed: int | str | None = None
+    variant: Literal["mergekit", "paper"] = "mergekit"
     dtype: Dtype = "float32"
     out_dtype: Dtype = "bfloat16"
+    tokenizer_source: str | None = None
+    tokenizer: dict[str, Any] | None = None
+    chat_template: str | None = None
 
 
 class Score(Spec):

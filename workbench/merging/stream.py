@@ -1,0 +1,232 @@
+"""A merge from disk to disk, tensor by tensor: memory is bounded by a few of the largest tensors."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.errors import Incompatible, StepFailed
+from workbench.merging.kernels.blocks import BLOCK
+from workbench.merging.kernels.cpu import CpuPasses
+from workbench.merging.kernels.group import Group, Kind, Memo, Operand, forget
+from workbench.merging.kernels.passes import Passes
+from workbench.merging.kernels.table import KERNELS
+from workbench.merging.kernels.workers import CHUNK_BLOCKS, Workers
+from workbench.merging.settings import Settings, inputs_of, resolve
+from workbench.merging.sources import FLOATS, Source
+from workbench.merging.writer import Slot, writing
+from workbench.progress import Progress, silent
+from workbench.specs.merge import MergeSpec
+from workbench.specs.methods import METHODS
+
+SAFETENSORS = {"float32": "F32", "bfloat16": "BF16", "float16": "F16"}
+LARGE = 4 * CHUNK_BLOCKS * BLOCK
+"""Elements from which on the threads share one tensor; smaller ones take a thread each."""
+AHEAD = 8
+"""Tensors that the system is asked to read before they are needed."""
+SHARD_BYTES = 5_000_000_000
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a merge is computed, never what comes out."""
+
+    threads: int = os.cpu_count() or 1
+    device: str = "cpu"
+    shard_bytes: int = SHARD_BYTES
+
+
+class Merger:
+    """One recipe over opened inputs: what to compute for each tensor. Raises Incompatible before a weight is read."""
+
+    def __init__(self, spec: MergeSpec, sources: Mapping[str, Source], memo: Memo = forget) -> None:
+        self.spec = spec
+        self.kernel = KERNELS[spec.merge_method]
+        self.base = sources[spec.base_model] if spec.base_model and METHODS[spec.merge_method].base != "input" else None
+        self.models = [sources[entry.model] for entry in inputs_of(spec)]
+        self.donor = sources[spec.base_model] if spec.base_model else self.models[0]
+        self.memo = memo
+        headers = self.donor.headers
+        self.tensors = sorted(headers, key=lambda name: (headers[name].file, headers[name].start))
+        floats = [name for name in self.tensors if headers[name].dtype in FLOATS]
+        self.settings = resolve(spec, floats)
+        self.slots = [Slot(name, self._dtype(name), headers[name].shape) for name in self.tensors]
+
+    def _dtype(self, tensor: str) -> str:
+        """The output's element type: what the recipe says, else the smallest that holds all inputs' exactly."""
+        theirs = {source.headers[tensor].dtype for source in (*self._inputs, self.donor)}
+        if not theirs <= FLOATS.keys():
+            return self.donor.headers[tensor].dtype
+        wanted = self.spec.out_dtype or self.spec.dtype
+        if wanted is not None:
+            return SAFETENSORS[wanted]
+        if len(theirs) == 1 and theirs != {"F64"}:
+            return theirs.pop()
+        return "F32"
+
+    @property
+    def _inputs(self) -> list[Source]:
+        return [*self.models, *([self.base] if self.base else [])]
+
+    def ahead(self, tensor: str) -> None:
+        """Have a tensor's inputs read while others are computed."""
+        for source in self._inputs:
+            source.ahead(tensor)
+
+    def tensor(self, slot: Slot, passes: Passes, buffers: Buffers) -> NDArray[Any]:
+        """The merged tensor, flat, in the slot's element type (bfloat16 as its bits).
+
+        Raises Incompatible for NaN or infinity in an input, StepFailed in the result.
+        """
+        if self.donor.headers[slot.name].dtype not in FLOATS:
+            return self._copied(slot.name)
+        operands = [source.operand(slot.name, self._about, passes.workers) for source in self.models]
+        base = self.base.operand(slot.name, None, passes.workers) if self.base else None
+        every = [passes.load(operand) for operand in (*operands, *([base] if base else []))]
+        if self.spec.merge_method not in SHOWS_ALL:
+            self._check_finite(slot.name, every, passes)
+        models = tuple(every[: len(operands)])
+        group = Group(slot.name, slot.shape, every[-1] if base else None, models, self.memo)
+        out = buffers.take(passes, slot)
+        good = merge_group(self.kernel, passes, group, self.settings[slot.name], out)
+        data = passes.fetch(out)
+        if slot.dtype == "F16":
+            data, good = _to_float16(data, good)
+        if not good:
+            self._check_finite(slot.name, every, passes)
+            raise StepFailed(
+                f"{slot.name} came out with NaN or infinity in {slot.dtype}. Lower the weights, or write a wider dtype."
+            )
+        for source in self._inputs:
+            source.done(slot.name)
+        return data
+
+    def _check_finite(self, tensor: str, operands: Sequence[Operand], passes: Passes) -> None:
+        for source, operand in zip(self._inputs, operands, strict=True):
+            if not passes.finite(operand):
+                raise Incompatible(
+                    f"'{source.name}': {tensor} holds NaN or infinity ({source.place(tensor)}). Mend or leave out that "
+                    "model."
+                )
+
+    @property
+    def _about(self) -> Source | None:
+        """The base that inputs may give their task vectors about; methods on whole weights want weights."""
+        return self.base if self.spec.merge_method in ABOUT_BASE else None
+
+    def _copied(self, tensor: str) -> NDArray[Any]:
+        first = self.donor.raw(tensor)
+        for source in self.models:
+            if not np.array_equal(first, source.raw(tensor)):
+                raise Incompatible(
+                    f"{tensor} is no floating-point tensor and differs between '{self.donor.name}' and "
+                    f"'{source.name}'. Only equal ones can be kept."
+                )
+        return first.copy()
+
+
+class Buffers:
+    """Memory for results, used again: fresh memory costs more than the merge of what it holds."""
+
+    def __init__(self) -> None:
+        self._free: dict[tuple[int, str], list[Any]] = {}
+        self._lock = Lock()
+
+    def take(self, passes: Passes, slot: Slot) -> Any:
+        """Room for a slot's elements."""
+        n = int(np.prod(slot.shape, dtype=np.int64))
+        with self._lock:
+            free = self._free.get((n, slot.dtype))
+            if free:
+                return free.pop()
+        return passes.empty(n, slot.dtype)
+
+    def give(self, data: Any, slot: Slot) -> None:
+        """Take a buffer back."""
+        with self._lock:
+            self._free.setdefault((len(data), slot.dtype), []).append(data)
+
+
+ABOUT_BASE = frozenset(
+    name for name in KERNELS if METHODS[name].base != "input" and name not in ("slerp", "arcee_fusion", "multislerp")
+)
+"""Methods that read task vectors alone."""
+
+
+SHOWS_ALL = frozenset(
+    ("linear", "slerp", "nuslerp", "multislerp", "karcher", "task_arithmetic", "model_stock", "passthrough")
+)
+"""Methods in whose result every NaN or infinity of an input shows; the others may drop the element that holds it."""
+
+
+def merge_group(kernel: Any, passes: Passes, group: Group, settings: Settings, out: Any) -> bool:
+    """Run a kernel; where no model changes the base, the base is all there is to compute."""
+    if group.base is not None and group.models and all(model.kind == Kind.ZERO for model in group.models):
+        unchanged = Group(group.name, group.shape, None, (group.base,))
+        return KERNELS["passthrough"](passes, unchanged, {}, [{"scale": None}], out)
+    return bool(kernel(passes, group, settings.shared, settings.each, out))
+
+
+def _to_float16(data: NDArray[Any], good: bool) -> tuple[NDArray[Any], bool]:
+    with np.errstate(over="ignore"):
+        narrow = data.astype(np.float16)
+    return narrow, good and bool(np.isfinite(narrow).all())
+
+
+def stream(merger: Merger, out: Path, options: Options, progress: Progress = silent) -> dict[str, str]:
+    """Write the merged weights into the folder `out`; the sha256 of every file comes back."""
+    total = sum(slot.bytes for slot in merger.slots)
+    with (
+        ThreadPoolExecutor(options.threads, "merge") as pool,
+        writing(out, merger.slots, options.shard_bytes) as writer,
+    ):
+        wide, narrow = passes_on(options.device, Workers(pool)), passes_on(options.device, Workers())
+        buffers = Buffers()
+        waiting: deque[tuple[Slot, Future[NDArray[Any]] | NDArray[Any]]] = deque()
+        written = 0
+
+        def drain(leave: int) -> None:
+            nonlocal written
+            while len(waiting) > leave:
+                slot, result = waiting.popleft()
+                data = result.result() if isinstance(result, Future) else result
+                written += data.nbytes
+                writer.put(data, partial(buffers.give, data, slot))
+                progress(written, total)
+
+        try:
+            for index, slot in enumerate(merger.slots):
+                for later in merger.slots[index + 1 : index + 1 + AHEAD] if index % AHEAD == 0 else []:
+                    merger.ahead(later.name)
+                if np.prod(slot.shape, dtype=np.int64) < LARGE and options.device == "cpu":
+                    waiting.append((slot, pool.submit(merger.tensor, slot, narrow, buffers)))
+                    drain(2 * options.threads)
+                else:
+                    drain(options.threads)
+                    waiting.append((slot, merger.tensor(slot, wide, buffers)))
+            drain(0)
+        except BaseException:
+            for _, future in waiting:
+                if isinstance(future, Future):
+                    future.cancel()
+            raise
+    return writer.sha256
+
+
+def passes_on(device: str, workers: Workers) -> Passes:
+    """The passes of a device: compiled loops on the CPU, torch elsewhere."""
+    if device == "cpu":
+        return CpuPasses(workers)
+    from workbench.merging.kernels.device import DevicePasses
+
+    return DevicePasses(device)
