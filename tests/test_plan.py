@@ -89,8 +89,8 @@ def test_a_merge_of_merges_reads_the_picks(planned: Callable[[], Plan]) -> None:
     found = planned()
     merge = named(found, "merge", "sum")
     assert [found.step(step_id).kind for step_id in merge.inputs] == ["pick", "pick", "base"]
-    assert [entry["model"] for entry in merge.spec["models"]] == [0, 1]
-    assert merge.spec["base_model"] == 2
+    assert [entry["model"] for entry in merge.spec["models"]] == ["0", "1"]
+    assert merge.spec["base_model"] == "2"
 
 
 @pytest.mark.parametrize(

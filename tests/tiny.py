@@ -151,21 +151,32 @@ def shard(folder: Path) -> None:
 
 
 def recipe(method: str, weights: Sequence[Any] = (0.5, 0.5), t: Any = 0.5, **fields: Any) -> MergeSpec:
-    """A merge of experts "0", "1", ... in float32 with one weight each; a base the method needs comes last.
+    """A merge of experts "0", "1", ... in float32, as many as there are weights and the method takes.
 
-    slerp takes one expert and `t` instead of weights. Random methods get a seed. `each` adds to every expert.
+    A base the method needs comes last. Where the method has no weights, they only count; where it has a `t`, it gets
+    `t`. Random methods get a seed. `each` adds to every expert.
     """
     row = METHODS[method]
     each = fields.pop("each", {})
-    entries = [{"model": str(i), "parameters": {"weight": weight, **each}} for i, weight in enumerate(weights)]
+    count = len(weights) if row.others[1] is None else min(len(weights), row.others[1])
+    entries = [
+        {"model": str(i), "parameters": {**({"weight": weight} if "weight" in row.each else {}), **each}}
+        for i, weight in enumerate(weights[:count])
+    ]
     raw: dict[str, Any] = {"merge_method": method, "models": entries, "out_dtype": "float32"}
-    if method == "slerp":
-        raw |= {"models": [{"model": "1"}, {"model": "0"}], "base_model": "1", "parameters": {"t": t}}
-    elif row.base == "required":
-        raw["base_model"] = str(len(weights))
+    if row.base == "required":
+        raw["base_model"] = str(count)
+    if "t" in row.shared:
+        raw["parameters"] = {"t": t}
     if row.seeded:
         raw["seed"] = 7
     return MergeSpec.model_validate(raw | fields)
+
+
+def inputs(method: str, experts: Sequence[Path], base: Path) -> list[Path]:
+    """The folders that `recipe` counts."""
+    row = METHODS[method]
+    return [*experts[: row.others[1]], *([base] if row.base == "required" else [])]
 
 
 def merged(spec: MergeSpec, models: Sequence[Path], out: Path) -> dict[str, torch.Tensor]:

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from workbench.cli.main import VERBS
 from workbench.data.sources import SOURCES
@@ -69,7 +71,7 @@ def test_what_the_command_does_not_know(words: tuple[str, ...], sentence: str, w
             "merges: holds no config.json. Give the folder of a model.",
         ),
         (("fetch", "meqsun"), "unknown source 'meqsun'. Did you mean 'meqsum'?"),
-        (("merge", "none.yaml", "-o", "out"), "none.yaml:1: there is no such file. Check the name."),
+        (("merge", "none.yaml", "out"), "none.yaml:1: there is no such file. Check the name."),
         (("train", "experts/none.yaml"), "experts/none.yaml:1: there is no such file. Check the name."),
         (("train", "experts/tiny.yaml"), "experts/tiny.yaml:1: 'kind': input should be 'expert' ('base'). "),
         (("schema", "-o", "merges/run.yaml"), "merges/run.yaml: cannot be written. Name a folder you own."),
@@ -140,13 +142,15 @@ def test_plan_marks_what_is_done_and_estimates_the_rest(inside: Path, workbench:
     base = plan(load_run(inside / "merges" / "run.yaml")).steps[0]
     store = Store(inside / "elsewhere")
     with store.writing(base.kind, base.name, base.id) as temp:
-        (temp / "model.safetensors").write_bytes(b"\0" * 50_000_000)
+        save_file({"x.weight": torch.zeros(5000, 5000, dtype=torch.bfloat16)}, temp / "model.safetensors")
         store.commit(temp, base.kind, base.name, base.id, base.spec, capture())
     said = workbench("plan", "run", "--runs", "elsewhere")
     assert [line.split()[1] for line in said.out.splitlines() if line.startswith("✔")] == ["base"]
     assert "1 of 32 steps are done." in said.out
     # 2 experts in float32 (twice the bytes of the base) and 6 merges: 10 x 0.05 GB
     assert "Disk for the rest: about 0.5 GB (2 experts, 6 models)." in said.words
+    # 4 SLERPs of two inputs, a DARE and a sum of three: 14 x 0.05 GB
+    assert "The 6 merges take about: 0.7 GB read, 0.3 GB written, 0.6 GB of memory, " in said.words
     shutil.rmtree(inside / "elsewhere")
     assert "0 of 32 steps are done." in workbench("plan", "run", "--runs", "elsewhere").out
 
@@ -170,9 +174,9 @@ def test_merge_into_a_folder_that_is_there(inside: Path, workbench: Command) -> 
     (inside / "m.yaml").write_text(
         "merge_method: linear\nmodels: [{model: a, parameters: {weight: 1}}, {model: b, parameters: {weight: 1}}]\n"
     )
-    said = workbench("merge", "m.yaml", "-o", "merges")
+    said = workbench("merge", "m.yaml", "merges")
     assert (said.code, said.err) == (2, "merges: exists already. Name a new folder, or remove it.\n")
-    said = workbench("merge", "m.yaml", "-o", "new")
+    said = workbench("merge", "m.yaml", "new")
     assert (said.code, said.err) == (2, "model 'a' is no folder here. Download it first, then give its path.\n")
     assert sorted(path.name for path in inside.iterdir()) == ["benchmarks", "experts", "m.yaml", "merges"]
 

@@ -137,9 +137,9 @@ def test_ties_normalises_unless_it_is_told_not_to(base: Path, experts: list[Path
     assert all(torch.equal(plain[name], asked[name]) for name in plain)
 
 
-@pytest.mark.parametrize(("density", "gamma"), [(0.9, 0.01), (0.5, 0.2), (0.9, 0.0), (0.95, 0.1)])
+@pytest.mark.parametrize(("density", "gamma"), [(0.9, 0.01), (0.5, 0.2), (0.9, 0.0), (0.9, 0.1)])
 def test_breadcrumbs(density: float, gamma: float, base: Path, experts: list[Path], tmp_path: Path) -> None:
-    # Norms have 32 elements, so that gamma 0.01 removes none of them; 0.95 + 0.1 is more than there is.
+    # Norms have 32 elements, so that gamma 0.01 removes none of them.
     each = {"density": density, "gamma": gamma}
 
     def formula(*models: Array) -> Array:

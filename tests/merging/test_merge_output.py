@@ -14,8 +14,9 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
 from workbench.errors import StepFailed
-from workbench.merging.finish import check_output
-from workbench.merging.mergekit_door import merge
+from workbench.merging.merge import merge
+from workbench.merging.places import Place
+from workbench.merging.shapes import check_loads
 from workbench.specs.merge import MergeSpec
 
 SPEC = tiny.recipe("dare_ties", (0.5, 0.4), each={"density": [0.5, 0.9]}, out_dtype="bfloat16")
@@ -25,8 +26,8 @@ SPEC = tiny.recipe("dare_ties", (0.5, 0.4), each={"density": [0.5, 0.9]}, out_dt
 def out(base: Path, experts: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("merged") / "two-experts"
     folder.mkdir()
-    models = [("notes", experts[0]), ("codes", experts[1]), ("base", base)]
-    merge("two-experts", SPEC, models, base, folder, ("tiny: CC0", "icd10cm: public domain"))
+    places = [Place(n, n, f) for n, f in (("notes", experts[0]), ("codes", experts[1]), ("base", base))]
+    merge("two-experts", SPEC, places, folder, ("tiny: CC0", "icd10cm: public domain"))
     return folder
 
 
@@ -100,13 +101,13 @@ def test_other_layouts_of_the_inputs(layout: str, tmp_path: Path) -> None:
         torch.testing.assert_close(tensor, wanted, rtol=0, atol=1e-6)
 
 
-def test_a_tensor_that_mergekit_drops_is_missed(base: Path, tmp_path: Path) -> None:
+def test_a_tensor_that_the_model_does_not_have_is_refused(base: Path, tmp_path: Path) -> None:
     models = [Path(shutil.copytree(base, tmp_path / name)) for name in ("one", "two")]
     for folder in models:
         weights = load_file(folder / "model.safetensors") | {"model.layers.0.self_attn.gate.weight": torch.ones(4)}
         save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     sentence = (
-        r"^out: the merge and its base differ in 1 tensors, the first is model\.layers\.0\.self_attn\.gate\.weight\.$"
+        r"^out: model\.layers\.0\.self_attn\.gate\.weight is no tensor of the model that config\.json describes\.$"
     )
     with pytest.raises(StepFailed, match=sentence):
         tiny.merged(tiny.recipe("linear"), models, tmp_path / "out")
@@ -116,19 +117,19 @@ def test_a_result_of_another_shape_is_refused(base: Path, tmp_path: Path) -> Non
     out = Path(shutil.copytree(base, tmp_path / "out"))
     weights = load_file(out / "model.safetensors")
     save_file(weights | {"model.norm.weight": torch.ones(5)}, out / "model.safetensors", metadata={"format": "pt"})
-    with pytest.raises(StepFailed, match=r"^out: model\.norm\.weight came out as \(5,\), the base has \(32,\)\.$"):
-        check_output(base, out)
+    with pytest.raises(StepFailed, match=r"^out: model\.norm\.weight is \(5,\), but config\.json says \(32,\)\.$"):
+        check_loads(out)
 
 
 def test_a_result_that_its_config_contradicts_is_refused(base: Path, tmp_path: Path) -> None:
     out = Path(shutil.copytree(base, tmp_path / "out"))
     tiny.edit_json(out / "config.json", intermediate_size=128)
     with pytest.raises(StepFailed, match=r"mlp\.down_proj\.weight is \(32, 64\), but config\.json says \(32, 128\)\.$"):
-        check_output(base, out)
+        check_loads(out)
 
 
 def test_a_result_that_lacks_a_layer_of_its_config_is_refused(base: Path, tmp_path: Path) -> None:
     out = Path(shutil.copytree(base, tmp_path / "out"))
     tiny.edit_json(out / "config.json", num_hidden_layers=3)
     with pytest.raises(StepFailed, match=r"^out: lacks model\.layers\.2\.\S+, which config\.json asks for\.$"):
-        check_output(base, out)
+        check_loads(out)

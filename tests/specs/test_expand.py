@@ -76,7 +76,7 @@ x-{d}-{seed}:
     assert (merge.name, merge.spec.seed) == ("x-0.5-3", 3)
     assert merge.spec.parameters["normalize"] is True
     (density,) = merge.spec.models[0].parameters["density"]  # type: ignore[union-attr, misc]
-    assert density.model_dump() == {"value": 0.5, "filter": "layers.3."}
+    assert (density.value, density.filter) == (0.5, "layers.3.")
 
 
 def test_names_of_the_base_mean_the_base(expanded: Expand) -> None:
@@ -152,13 +152,12 @@ def test_a_pattern_never_means_the_candidate_itself(expanded: Expand) -> None:
 
 def test_inputs_come_before_what_reads_them(expanded: Expand) -> None:
     merges, problems = expanded(
-        "last:\n  merge_method: linear\n  models: {each: best-of mid*, parameters: {weight: 1.0}}\n"
-        "  base_model: null\n"
+        "last:\n  merge_method: model_stock\n  models: {each: best-of mid*}\n"
         + task_arithmetic("other", "last", "code")
         + task_arithmetic("mid", "first", "notes")
         + task_arithmetic("first", "code")
     )
-    assert problems == ["1: last: 'linear' takes at least 2 models, 1 listed."]
+    assert problems == ["1: last: 'model_stock' takes at least 2 models besides the base, 1 given."]
     assert [merge.name for merge in merges] == ["other", "first", "mid"]
 
 

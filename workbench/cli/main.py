@@ -16,6 +16,7 @@ VERBS = {
     "plan": "show the steps of a run, which are done, and what they take; runs nothing",
     "train": "train an expert from its declaration and ship its adapter in experts/",
     "merge": "run one merge, declared in a plain mergekit YAML",
+    "diagnose": "explain a merge: how its experts' task vectors lie to one another, as tables and heatmaps",
     "score": "score any model folder on the suites of a run and put it on the board",
     "board": "show the leaderboard of a run and write it as Markdown and CSV",
     "handoff": "write the hand-off bundle (SFT, then DPO) for the chosen checkpoint of a run",

@@ -3,30 +3,31 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from workbench.merging.headers import config_of
 from workbench.store import write_json, write_text
 
-COMPANIONS = (
+TOKENIZER = (
     "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "tokenizer.model",
-    "vocab.json", "merges.txt", "chat_template.jinja", "generation_config.json",
+    "vocab.json", "merges.txt", "chat_template.jinja",
 )  # fmt: skip
+GENERATION = "generation_config.json"
 
 
-def copy_companions(base: Path, out: Path) -> None:
-    """Copy tokenizer, chat template and generation config of the base, as they are."""
-    for name in COMPANIONS:
-        if (base / name).is_file():
-            shutil.copyfile(base / name, out / name)
+def copy_companions(base: Path, tokenizer: Path, out: Path) -> None:
+    """Copy the base's generation config, and tokenizer and chat template of the folder `tokenizer`, as they are."""
+    for path in (base / GENERATION, *(tokenizer / name for name in TOKENIZER)):
+        if path.is_file():
+            shutil.copyfile(path, out / path.name)
 
 
-def write_config(base: Path, out: Path, dtype: str) -> None:
-    """The base's config with the dtype of the weights that were written."""
-    config = config_of(base)
-    config.pop("torch_dtype", None)
-    write_json(out / "config.json", {**config, "dtype": dtype})
+def write_config(config: Mapping[str, Any], out: Path, dtype: str) -> None:
+    """config.json with the dtype of the weights that were written."""
+    kept = {key: value for key, value in config.items() if key != "torch_dtype"}
+    write_json(out / "config.json", {**kept, "dtype": dtype})
 
 
 @dataclass(frozen=True)

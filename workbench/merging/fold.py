@@ -15,13 +15,15 @@ from workbench.specs.merge import Input, MergeSpec
 
 
 def fold(base: Path, adapter: Path, base_name: str, out: Path) -> dict[str, str]:
-    """Write base + adapter into `out` as float32 safetensors with the base's config and tokenizer; sha256 of the files.
+    """Write base + adapter into `out` as float32 safetensors with config and tokenizer; sha256 of the files.
+
+    The tokenizer is the adapter's if it brings one and embeddings for it, else the base's.
 
     Raises Incompatible when the adapter does not fit the base, or an input holds NaN or infinity.
     """
     spec = MergeSpec(merge_method="passthrough", models=[Input(model="0")], out_dtype="float32")
     (source,) = open_sources([Place(adapter.name, adapter.name, base, adapter, base_name)])
     written = stream(Merger(spec, {"0": source}), out, Options())
-    write_config(base, out, "float32")
-    copy_companions(base, out)
+    write_config(source.config, out, "float32")
+    copy_companions(base, source.tokenizer, out)
     return written

@@ -14,6 +14,7 @@ from workbench.merging.room import check_room
 from workbench.merging.shapes import check_loads
 from workbench.merging.sources import Source
 from workbench.merging.stream import Merger, Options, stream
+from workbench.merging.vocabulary import keeper, rows_of, with_rows
 from workbench.progress import Progress, silent
 from workbench.specs.merge import MergeSpec
 from workbench.specs.methods import METHODS
@@ -33,8 +34,9 @@ def merge(
 ) -> dict[str, str]:
     """Merge `places`, which `spec` calls by their numbers "0", "1", ..., into the folder `out`.
 
-    The base model, else the first one listed, gives config, tokenizer, chat template and generation config. What comes
-    back is the sha256 of the files of weights.
+    The base model, else the first one listed, gives config, tokenizer, chat template and generation config; where an
+    input has more token embeddings, its tokenizer and their number are taken. What comes back is the sha256 of the
+    files of weights.
 
     Raises Incompatible before a weight is read when the models do not fit one another or the recipe, and afterwards
     when an input holds NaN; StepFailed when the result is not a whole, finite model.
@@ -48,8 +50,10 @@ def merge(
         merger = Merger(spec, named)
         check_room(out, sum(slot.bytes for slot in merger.slots))
         written = stream(merger, out, options, progress)
-        write_config(donor.folder, out, DTYPES[max(merger.slots, key=lambda slot: slot.bytes).dtype])
-        copy_companions(donor.folder, out)
+        kept = keeper(merger.inputs, donor)
+        config = with_rows(donor.config, rows_of(kept.config))
+        write_config(config, out, DTYPES[max(merger.slots, key=lambda slot: slot.bytes).dtype])
+        copy_companions(donor.folder, kept.tokenizer, out)
     else:
         from workbench.merging.mergekit_door import run
 

@@ -33,7 +33,7 @@ def run(spec: MergeSpec, sources: Sequence[Source], donor: Source, out: Path) ->
     tokenizer = bool(spec.tokenizer_source or spec.tokenizer or spec.chat_template)
     whole = not (spec.slices or spec.modules)
     if whole and not tokenizer:
-        check_sources(sources, donor)
+        check_sources(sources, donor, fills=False)
     for source in sources:
         _check_finite(source)
     with tempfile.TemporaryDirectory(prefix=".inputs-", dir=out.parent) as temp:
@@ -42,12 +42,12 @@ def run(spec: MergeSpec, sources: Sequence[Source], donor: Source, out: Path) ->
     for leftover in WRITTEN_BY_MERGEKIT:
         (out / leftover).unlink(missing_ok=True)
     if whole and not tokenizer:
-        write_config(donor.folder, out, spec.out_dtype or spec.dtype or str(donor.config.get("dtype", "float32")))
+        write_config(donor.config, out, spec.out_dtype or spec.dtype or str(donor.config.get("dtype", "float32")))
         _check_names(donor, out)
     else:
         (out / "config.json").write_text(config)
     if not tokenizer:
-        copy_companions(donor.folder, out)
+        copy_companions(donor.folder, donor.tokenizer, out)
     _check_finite(Checkpoint(out.name, "", out))
     return {path.name: file_sha256(path) for path in sorted(out.glob("*.safetensors"))}
 

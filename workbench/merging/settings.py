@@ -101,8 +101,6 @@ def evaluate(setting: Setting, tensor: str, depth: float) -> bool | float | None
     """A setting's value at a tensor; None when no filter matches."""
     if isinstance(setting, bool | int | float):
         return setting
-    if isinstance(setting, Filtered):
-        setting = [setting]
     if setting and isinstance(setting[0], Filtered):
         for part in setting:
             assert isinstance(part, Filtered)
@@ -148,7 +146,7 @@ def _filters(spec: MergeSpec) -> Iterator[tuple[str, str, Filtered]]:
     scopes = [("parameters", spec.parameters), *((f"model '{e.model}'", e.parameters) for e in spec.entries)]
     for where, scope in scopes:
         for name, setting in scope.items():
-            for part in setting if isinstance(setting, list) else [setting]:
+            for part in setting if isinstance(setting, list) else []:
                 if isinstance(part, Filtered):
                     yield where, name, part
 

@@ -37,7 +37,11 @@ class Source(Protocol):
 
     @property
     def folder(self) -> Path:
-        """Where its config and tokenizer are."""
+        """Where its config is."""
+
+    @property
+    def tokenizer(self) -> Path:
+        """Where its tokenizer is."""
 
     @property
     def headers(self) -> Mapping[str, TensorHeader]:
@@ -78,6 +82,11 @@ class Checkpoint:
 
     @property
     def folder(self) -> Path:
+        """The checkpoint's folder."""
+        return self._folder
+
+    @property
+    def tokenizer(self) -> Path:
         """The checkpoint's folder."""
         return self._folder
 
@@ -154,3 +163,10 @@ class Checkpoint:
         if header.bytes and hasattr(mmap, advice):  # not on Windows, where the system decides
             begin = header.start // mmap.PAGESIZE * mmap.PAGESIZE
             self._file(header.file).madvise(getattr(mmap, advice), begin, header.start + header.bytes - begin)
+
+
+def widened(operand: Operand) -> NDArray[np.float32]:
+    """A copy of an operand's elements in float32."""
+    if operand.kind == Kind.BF16:
+        return (operand.data.astype(np.uint32) << np.uint32(16)).view(np.float32)  # type: ignore[no-any-return]
+    return operand.data.astype(np.float32)  # type: ignore[no-any-return]

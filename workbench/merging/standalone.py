@@ -11,44 +11,17 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from workbench.errors import DataMissing, StepFailed, UserError
+from workbench.errors import StepFailed, UserError
 from workbench.ids import file_sha256
 from workbench.merging.merge import merge
 from workbench.merging.places import Place
+from workbench.merging.references import folders_of, read_merge
 from workbench.merging.stream import Options
 from workbench.progress import Progress, silent
 from workbench.provenance import capture
 from workbench.records import plain
-from workbench.specs.load import Document, raise_problems, read_yaml, validate
 from workbench.specs.merge import MergeSpec
-from workbench.specs.methods import METHODS
 from workbench.store import disk_full, write_json
-
-DEFAULT_SEED = 0
-
-
-def read_merge(path: Path, seed: int | None = None) -> MergeSpec:
-    """The merge that a mergekit YAML declares. A method that draws gets `seed`, or 0, unless the file has its own.
-
-    Raises SpecError with every problem of the file.
-    """
-    document = read_yaml(path)
-    _add_seed(document, seed)
-    spec = validate(document, MergeSpec)
-    raise_problems([document])
-    assert spec is not None
-    if not spec.references:
-        raise UserError(f"{path}: lists no models. Add 'models', 'slices' or 'modules'.")
-    return spec
-
-
-def _add_seed(document: Document, seed: int | None) -> None:
-    raw: Any = document.value
-    if not isinstance(raw, dict) or "seed" in raw:
-        return
-    method = METHODS.get(str(raw.get("merge_method")))
-    if method is not None and method.seeded:
-        raw["seed"] = DEFAULT_SEED if seed is None else seed
 
 
 def merge_file(
@@ -100,11 +73,8 @@ def places_of(references: Sequence[str]) -> list[Place]:
 
 
 def _place(name: str, expert: str) -> Place:
-    base, plus, adapter = name.partition("+")
-    for part in (base, adapter) if plus else (base,):
-        if not Path(part).is_dir():
-            raise DataMissing(f"model '{part}' is no folder here. Download it first, then give its path.")
-    return Place(name, expert, Path(base), Path(adapter) if plus else None, base)
+    folder, adapter = folders_of(name)
+    return Place(name, expert, folder, adapter, str(folder))
 
 
 def _manifest(

@@ -127,8 +127,10 @@ class Writer:
             write_json(self._out / INDEX, {"metadata": {"total_size": total}, "weight_map": places})
 
     def abandon(self) -> None:
-        """Stop without finishing."""
+        """Stop without finishing, and leave no file."""
         self._shut()
+        for name in self._names:
+            (self._out / name).unlink(missing_ok=True)
 
     def _shut(self) -> None:
         self._thread.shutdown(cancel_futures=True)

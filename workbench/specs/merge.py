@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from workbench.specs.common import Dtype, Spec
 from workbench.specs.load import did_you_mean
@@ -26,7 +26,12 @@ class Filtered(Spec):
     regex: str | None = None
 
 
-Setting = Scalar | Gradient | Filtered | list[Filtered]
+def _listed(given: Any) -> Any:
+    """A single filtered value, which mergekit takes as well, as a list of one."""
+    return [given] if isinstance(given, dict) and "value" in given else given
+
+
+Setting = Annotated[Scalar | Gradient | list[Filtered], BeforeValidator(_listed)]
 """A scalar, a gradient over the layers (list of numbers), or a list of filtered values."""
 
 
@@ -159,7 +164,7 @@ def _layout(spec: MergeSpec) -> Iterator[str]:
     if spec.tokenizer_source and spec.tokenizer:
         yield "'tokenizer_source' and 'tokenizer' say the same thing: keep one"
     for _, setting in _settings(spec):
-        for part in setting if isinstance(setting, list) else [setting]:
+        for part in setting if isinstance(setting, list) else []:
             if isinstance(part, Filtered) and part.filter is not None and part.regex is not None:
                 yield f"a value has both a filter ('{part.filter}') and a regex ('{part.regex}'): keep one"
 
@@ -253,7 +258,7 @@ def _bands(spec: MergeSpec, method: Method) -> Iterator[str]:
     if spec.variant == "mergekit" or method.paper is None or "density" not in method.each or method.seeded:
         return
     densities = [entry.parameters.get("density") for entry in spec.models] + [spec.parameters.get("density")]
-    if any(isinstance(value, list | Filtered) for value in densities):
+    if any(isinstance(value, list) for value in densities):
         yield f"'{method.name}' in its paper's variant has one density a model: it trims over the whole model"
 
 
@@ -280,8 +285,6 @@ def numbers(given: Setting) -> Iterator[float]:
         return
     if isinstance(given, int | float):
         yield float(given)
-    elif isinstance(given, Filtered):
-        yield from numbers(given.value)
     else:
         for part in given:
-            yield from numbers(part)
+            yield from numbers(part.value if isinstance(part, Filtered) else part)

@@ -50,19 +50,21 @@ def _pointer(element: Any) -> Any:
     return to_pointer
 
 
-_as_f32, _as_u16, as_u8 = _pointer(types.float32), _pointer(types.uint16), _pointer(types.uint8)
+as_f32, as_u32, as_u16, as_u8 = (
+    _pointer(element) for element in (types.float32, types.uint32, types.uint16, types.uint8)
+)
 
 
 @compiled
 def _widen(address: int, n: int, out: Any) -> None:
-    source, bits = carray(_as_u16(address), (n,)), out.view(np.uint32)
+    source, bits = carray(as_u16(address), (n,)), out.view(np.uint32)
     for j in range(n):
         bits[j] = np.uint32(source[j]) << np.uint32(16)
 
 
 @compiled
 def _copy(address: int, n: int, out: Any) -> None:
-    source = carray(_as_f32(address), (n,))
+    source = carray(as_f32(address), (n,))
     for j in range(n):
         out[j] = source[j]
 
@@ -101,7 +103,7 @@ def read_delta(address: int, kind: int, start: int, n: int, base: Any, out: Any)
 
 @compiled
 def _round(address: int, n: int, bits: Any) -> Any:
-    target = carray(_as_u16(address), (n,))
+    target = carray(as_u16(address), (n,))
     bad = np.uint32(0)
     for j in range(n):
         value = bits[j]
@@ -114,7 +116,7 @@ def _round(address: int, n: int, bits: Any) -> Any:
 
 @compiled
 def _store(address: int, n: int, block: Any, bits: Any) -> Any:
-    target = carray(_as_f32(address), (n,))
+    target = carray(as_f32(address), (n,))
     bad = np.uint32(0)
     for j in range(n):
         bad |= np.uint32((bits[j] & INFINITE) == INFINITE)

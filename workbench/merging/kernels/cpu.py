@@ -23,11 +23,11 @@ from workbench.merging.kernels.passes import (
     Mix,
     Nothing,
     Part,
-    Position,
+    Ranked,
     Score,
     Variance,
 )
-from workbench.merging.kernels.selection import Pairs, select
+from workbench.merging.kernels.selection import Keys, Pairs, Position, select
 from workbench.merging.kernels.workers import Workers
 
 _ELECT = {"none": loops.ELECT_NONE, "weighted": loops.ELECT_WEIGHTED, "plain": loops.ELECT_PLAIN}
@@ -60,48 +60,56 @@ class CpuPasses:
         run = self._each(operand.data.size, lambda a, b: loops.finite(address, kind, a, b))
         return all(run)
 
+    def keys(self, group: Group, score: Score) -> Keys:
+        """The keys of a score, to select among."""
+        return _Keys(self, group, score)
+
     def positions(self, group: Group, score: Score, ranks: Sequence[int]) -> list[Position]:
         """What stands at ascending 0-based ranks of a score, exactly, in one pass (selection.py)."""
-        return select(_Keys(self, group, score), ranks)
+        return select(self.keys(group, score), ranks)
 
     def mask_of(self, group: Group, score: Score, band: Band) -> Mask:
         """Elements whose score lies in the band."""
-        inputs, rule, out = _inputs(group), _rule(band), np.empty(group.n, np.uint8)
+        inputs, rule, out = inputs_of(group), _rule(band), np.empty(group.n, np.uint8)
         by, i, factors = _score(score)
         self._each(group.n, lambda a, b: loops.mask(*inputs, by, i, factors, group.columns, rule, out, a, b))
         return Mask(out)
 
-    def rank_mask(self, group: Group, i: int, bounds: NDArray[np.uint32], key: int) -> Mask:
-        """Elements of task vector i whose draw lies below the bound of their rank in their row, by sorting keys."""
-        inputs, columns, out = _inputs(group), group.columns, np.empty(group.n, np.uint8)
-        word = _signed(key)
+    def ranks(self, group: Group, i: int) -> NDArray[np.uint32]:
+        """Rank of every element of |task vector i| in its row [n], by sorting (magnitude, column) in each row."""
+        inputs, columns, out = inputs_of(group), group.columns, np.empty(group.n, np.uint32)
+        if len(group.shape) > 2:  # rare, and ranked along an axis that is not the last
+            everything = np.array([0], np.uint32), np.array([2**32 - 1], np.uint32)
+            _, pairs = self.keys(group, Magnitude(i)).bracket(*everything)
+            order = (pairs >> np.uint64(32)).reshape(group.shape).argsort(axis=1, kind="stable")
+            return order.argsort(axis=1).astype(np.uint32).reshape(-1)
 
         def run(start: int, stop: int) -> None:
             keys = np.empty(stop - start, np.uint64)
             loops.rank_keys(*inputs, i, columns, keys, start, stop)
             keys.reshape(-1, columns).sort(axis=1)
-            loops.rank_draws(keys, columns, bounds, word, out, start, stop)
+            loops.spread_ranks(keys, columns, out, start, stop)
 
         self._each(group.n, run, columns)
-        return Mask(out)
+        return out
 
     def l1(self, group: Group, i: int, keep: Keep) -> tuple[float, float]:
         """L1 norm of task vector i: whole, and of what stays."""
-        inputs, rule = _inputs(group), _rule(keep)
+        inputs, rule = inputs_of(group), _rule(keep)
         sums = np.zeros((2, -(-group.n // BLOCK)))
         self._each(group.n, lambda a, b: loops.norms(*inputs, i, rule, sums, a, b))
         return float(sums[0].sum()), float(sums[1].sum())
 
     def squares(self, group: Group, i: int, keep: Keep) -> float:
         """Sum of squares of what stays of task vector i."""
-        inputs, rule = _inputs(group), _rule(keep)
+        inputs, rule = inputs_of(group), _rule(keep)
         sums = np.zeros(-(-group.n // BLOCK))
         self._each(group.n, lambda a, b: loops.squares(*inputs, i, rule, sums, a, b))
         return float(sums.sum())
 
     def gram(self, group: Group, about_base: bool, axis: int | None) -> NDArray[np.float64]:
         """Inner products of all models, or of their task vectors."""
-        inputs, columns = _inputs(group), group.columns
+        inputs, columns = inputs_of(group), group.columns
         m = _operands(group, about_base)
         if axis == 1:
             by_row = np.zeros((group.rows, m, m))
@@ -131,7 +139,7 @@ class CpuPasses:
         self, group: Group, factors: Sequence[Factors], about_base: bool, divisor: np.float32, out: Any
     ) -> bool:
         """Sum of factors[i] * operand i, divided by `divisor`, into `out`; base added at last when `about_base`."""
-        inputs = _inputs(group)
+        inputs = inputs_of(group)
         longest = max(f.size for f in factors)
         rows = any(f.shape[0] > 1 for f in factors)
         if longest == 1:
@@ -151,7 +159,7 @@ class CpuPasses:
 
     def mix(self, group: Group, parts: Sequence[Part], mix: Mix, out: Any) -> bool:
         """Base + the mix of the sparse, weighted task vectors into `out`."""
-        inputs = _inputs(group)
+        inputs = inputs_of(group)
         rules = np.stack([_rule(part.keep) for part in parts])
         ratios = np.array([part.ratio for part in parts], np.float32)
         weights = np.array([part.weight for part in parts], np.float32)
@@ -178,7 +186,7 @@ class _Keys:
     def __init__(self, passes: CpuPasses, group: Group, score: Score) -> None:
         self.n = group.n
         self._passes = passes
-        self._about = (*_inputs(group), *_score(score), group.columns)
+        self._about = (*inputs_of(group), *_score(score), group.columns)
 
     def sample(self, stride: int, run: int) -> NDArray[np.uint32]:
         """Runs of neighbours, one every `stride` elements."""
@@ -231,7 +239,7 @@ def _address(array: NDArray[Any]) -> int:
     return int(array.__array_interface__["data"][0])
 
 
-def _inputs(group: Group) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def inputs_of(group: Group) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Addresses and kinds of the models, and of the base last; zeros where there is none."""
     operands = [*group.models, group.base or Operand("", Kind.ZERO, None)]
     addresses = [0 if o.data is None else _address(o.data) for o in operands]
@@ -257,13 +265,16 @@ def _signed(word: int) -> int:
 def _rule(keep: Keep) -> NDArray[np.int64]:
     """A Keep in numbers, as loops.py reads it."""
     if isinstance(keep, All | Nothing):
-        return np.array([loops.KEEP_ALL if isinstance(keep, All) else loops.KEEP_NOTHING, *[0] * 7], np.int64)
+        return np.array([loops.KEEP_ALL if isinstance(keep, All) else loops.KEEP_NOTHING, *[0] * 9], np.int64)
     if isinstance(keep, Band):
         low, high = (keep.low, keep.first, keep.last), (keep.high, keep.high_last)
-        return np.array([loops.KEEP_BAND, *low, *high, 0, 0], np.int64)
+        return np.array([loops.KEEP_BAND, *low, *high, 0, 0, 0, 0], np.int64)
     if isinstance(keep, Draw):
-        return np.array([loops.KEEP_DRAW, 0, 0, 0, 0, keep.bound, _signed(keep.key), 0], np.int64)
-    return np.array([loops.KEEP_MASK, *[0] * 6, _address(keep.bytes)], np.int64)
+        return np.array([loops.KEEP_DRAW, 0, 0, 0, 0, keep.bound, _signed(keep.key), 0, 0, 0], np.int64)
+    if isinstance(keep, Ranked):
+        tables = (_address(keep.ranks), _address(keep.bounds), _address(keep.scales))
+        return np.array([loops.KEEP_RANKED, len(keep.bounds), 0, 0, 0, 0, _signed(keep.key), *tables], np.int64)
+    return np.array([loops.KEEP_MASK, *[0] * 6, _address(keep.bytes), 0, 0], np.int64)
 
 
 def _out(out: NDArray[Any]) -> tuple[int, int]:
@@ -271,6 +282,4 @@ def _out(out: NDArray[Any]) -> tuple[int, int]:
 
 
 def _both_halves(upper: NDArray[np.float64]) -> NDArray[np.float64]:
-    m = upper.shape[-1]
-    lower = np.swapaxes(upper, -1, -2) * (1 - np.eye(m))
-    return upper + lower
+    return upper + np.swapaxes(np.triu(upper, 1), -1, -2)

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from workbench.merging.kernels.blocks import BLOCK, LANES
-from workbench.merging.kernels.draws import QUARTER
+from workbench.merging.kernels.draws import QUARTER, ROUNDS
 from workbench.merging.kernels.fusion import row_divergence
 from workbench.merging.kernels.group import Group, Kind, Operand
 from workbench.merging.kernels.passes import (
@@ -30,10 +30,10 @@ from workbench.merging.kernels.passes import (
     Mix,
     Nothing,
     Part,
-    Position,
+    Ranked,
     Score,
 )
-from workbench.merging.kernels.selection import Pairs, select
+from workbench.merging.kernels.selection import Keys, Pairs, Position, select
 from workbench.merging.kernels.workers import Workers
 
 GRAM_ELEMENTS = 1 << 24
@@ -71,22 +71,23 @@ class DevicePasses:
         """Whether all elements of a loaded operand are finite."""
         return operand.data is None or bool(torch.isfinite(operand.data).all())
 
+    def keys(self, group: Group, score: Score) -> Keys:
+        """The keys of a score, to select among."""
+        return _Keys(_keys(group, score))
+
     def positions(self, group: Group, score: Score, ranks: Sequence[int]) -> list[Position]:
         """What stands at ascending 0-based ranks of a score, exactly (selection.py)."""
-        return select(_Keys(_keys(group, score)), ranks)
+        return select(self.keys(group, score), ranks)
 
     def mask_of(self, group: Group, score: Score, band: Band) -> Mask:
         """Elements whose score lies in the band."""
         return Mask(_band(_keys(group, score), band))
 
-    def rank_mask(self, group: Group, i: int, bounds: NDArray[np.uint32], key: int) -> Mask:
-        """Elements of task vector i whose draw lies below the bound of their rank in their row."""
-        rows = _delta(group, i).abs().view(-1, group.columns)
-        order = torch.sort(rows, dim=1, stable=True).indices
-        ranks = torch.empty_like(order)
-        ranks.scatter_(1, order, torch.arange(group.columns, device=self.device).expand_as(order).contiguous())
-        limits = torch.from_numpy(bounds.astype(np.int64)).to(self.device)
-        return Mask(draws(group.n, key, self.device) < limits[ranks.view(-1)])
+    def ranks(self, group: Group, i: int) -> torch.Tensor:
+        """Rank of every element of |task vector i| in its row [n] int64."""
+        shape = group.shape if len(group.shape) > 1 else (1, group.n)
+        order = torch.sort(_delta(group, i).abs().view(shape), dim=1, stable=True).indices
+        return torch.argsort(order, dim=1).view(-1)
 
     def l1(self, group: Group, i: int, keep: Keep) -> tuple[float, float]:
         """L1 norm of task vector i: whole, and of what stays."""
@@ -164,6 +165,10 @@ class DevicePasses:
             return delta
         if isinstance(keep, Nothing):
             return torch.zeros_like(delta)
+        if isinstance(keep, Ranked):
+            bounds = torch.from_numpy(keep.bounds.astype(np.int64)).to(self.device)[keep.ranks]
+            scales = torch.from_numpy(keep.scales).to(self.device)[keep.ranks]
+            return torch.where(draws(len(delta), keep.key, self.device) < bounds, delta * scales, 0.0)
         if isinstance(keep, Mask):
             stays = keep.bytes
         elif isinstance(keep, Draw):
@@ -204,13 +209,13 @@ class _Keys:
 
 
 def draws(n: int, key: int, device: torch.device) -> torch.Tensor:
-    """The numbers of draws.py for elements [0, n) as int64: Philox 4x32-10."""
+    """The numbers of draws.py for elements [0, n) as int64: Philox 4x32-7."""
     tiles = -(-n // BLOCK)
     counter = torch.arange(tiles * QUARTER, device=device)
     x0, x1 = counter & _WORD, counter >> 32
     x2, x3 = torch.zeros_like(counter), torch.zeros_like(counter)
     k0, k1 = key & _WORD, key >> 32
-    for _ in range(10):
+    for _ in range(ROUNDS):
         p0, p1 = x0 * 0xD2511F53, x2 * 0xCD9E8D57  # the upper half of a wrapped product is still its bits
         x0, x1, x2, x3 = (p1 >> 32 & _WORD) ^ x1 ^ k0, p1 & _WORD, (p0 >> 32 & _WORD) ^ x3 ^ k1, p0 & _WORD
         k0, k1 = (k0 + 0x9E3779B9) & _WORD, (k1 + 0xBB67AE85) & _WORD

@@ -67,6 +67,11 @@ class Group:
         return self.shape[-1] if self.shape else 1
 
     @property
+    def ranked(self) -> int:
+        """Elements among which DELLA ranks one: along the second axis, as mergekit has it, or of a whole vector."""
+        return self.shape[1] if len(self.shape) > 1 else self.n
+
+    @property
     def rows(self) -> int:
         """Rows of the parameter as a matrix; a vector is one row."""
         return self.n // self.columns if self.columns else 0

@@ -1,7 +1,7 @@
 """The compiled loops of cpu.py: each walks the elements [start, stop) of one tensor, block by block.
 
-`addresses` and `kinds` [m + 1] describe the models in order and the base last (blocks.py). `rule` [8] int64 is a Keep
-in numbers: kind, low, first, last, high, high_last or bound, key, address of the mask.
+`addresses` and `kinds` [m + 1] describe the models in order and the base last (blocks.py). `rule` [10] int64 is a Keep
+in numbers: kind, low, first, last, high, high_last or bound, key, address of mask or ranks, of bounds, of scales.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from workbench.merging.kernels.blocks import (
     INFINITE,
     LANES,
     MAGNITUDE,
+    as_f32,
     as_u8,
+    as_u32,
     compiled,
     lane_sum,
     read,
@@ -26,7 +28,7 @@ from workbench.merging.kernels.blocks import (
 from workbench.merging.kernels.draws import draw
 
 EVERY_BIT = np.uint32(0xFFFFFFFF)
-KEEP_ALL, KEEP_NOTHING, KEEP_BAND, KEEP_DRAW, KEEP_MASK = 0, 1, 2, 3, 4
+KEEP_ALL, KEEP_NOTHING, KEEP_BAND, KEEP_DRAW, KEEP_MASK, KEEP_RANKED = 0, 1, 2, 3, 4, 5
 BY_MAGNITUDE, BY_VARIANCE, BY_IMPORTANCE = 0, 1, 2
 ELECT_NONE, ELECT_WEIGHTED, ELECT_PLAIN = 0, 1, 2
 HIGH_BITS = 65536
@@ -258,6 +260,14 @@ def _drawn(n: int, random: Any, bound: Any, stays: Any) -> None:
 
 
 @compiled
+def _ranked(n: int, ranks: Any, random: Any, bounds: Any, scales: Any, block: Any) -> None:
+    for j in range(n):
+        rank = ranks[j]
+        bound, value = bounds[rank], block[j] * scales[rank]  # read in any case: a branch on chance is never foreseen
+        block[j] = value if random[j] < bound else np.float32(0)
+
+
+@compiled
 def _erase(n: int, stays: Any, block: Any) -> None:
     for j in range(n):
         block[j] = block[j] if stays[j] != 0 else np.float32(0)
@@ -274,6 +284,14 @@ def _sparsify(rule: Any, at: int, n: int, block: Any, random: Any, stays: Any) -
         return
     if kind == KEEP_MASK:
         _erase(n, carray(as_u8(rule[7] + at), (n,)), block)
+        return
+    if kind == KEEP_RANKED:
+        draw(at, rule[6], random)
+        columns = rule[1]
+        _ranked(
+            n, carray(as_u32(rule[7] + 4 * at), (n,)), random, carray(as_u32(rule[8]), (columns,)),
+            carray(as_f32(rule[9]), (columns,)), block,
+        )  # fmt: skip
         return
     if kind == KEEP_DRAW:
         draw(at, rule[6], random)
@@ -320,21 +338,12 @@ def rank_keys(addresses: Any, kinds: Any, i: int, columns: int, keys: Any, start
 
 
 @compiled
-def rank_draws(keys: Any, columns: int, bounds: Any, key: int, out: Any, start: int, stop: int) -> None:
-    """From sorted keys of whole rows: a byte an element, whether its draw lies below the bound of its rank."""
-    random = np.empty(BLOCK, np.uint32)
-    tile = -1
-    row = np.empty(columns, np.uint32)
+def spread_ranks(keys: Any, columns: int, out: Any, start: int, stop: int) -> None:
+    """From sorted keys of whole rows: the rank of every element."""
     at = start
     while at < stop:
-        for j in range(columns):
-            if (at + j) // BLOCK != tile:
-                tile = (at + j) // BLOCK
-                draw(tile * BLOCK, key, random)
-            row[j] = random[(at + j) % BLOCK]
         for rank in range(columns):
-            column = np.int64(keys[at - start + rank] & np.uint64(0xFFFFFFFF))
-            out[at + column] = np.uint8(row[column] < bounds[rank])
+            out[at + np.int64(keys[at - start + rank] & np.uint64(0xFFFFFFFF))] = np.uint32(rank)
         at += columns
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.merging.kernels.group import Group, Operand
+from workbench.merging.kernels.selection import Keys, Position
 from workbench.merging.kernels.workers import Workers
 
 ONE, LEAST = np.float32(1), np.float32(-np.inf)
@@ -39,19 +40,6 @@ class Importance:
 
 Score = Magnitude | Variance | Importance
 """What elements are ordered by; keys are 32-bit numbers that order alike (`key_of_float` for Importance's floats)."""
-
-
-@dataclass(frozen=True, eq=False)
-class Position:
-    """What stands at a rank of the ascending order: its key, how many smaller ones there are, how many equal ones.
-
-    `nth(ordinal)` is the flat index of the `ordinal`-th (0-based) of the equal ones, in order of position.
-    """
-
-    key: int
-    before: int
-    equal: int
-    nth: Callable[[int], int]
 
 
 @dataclass(frozen=True)
@@ -88,13 +76,26 @@ class Draw:
 
 
 @dataclass(frozen=True, eq=False)
+class Ranked:
+    """Elements whose random number lies below the bound of their rank stay, multiplied with the scale of their rank.
+
+    `ranks` [n] on the passes' device; bounds [ranks] (of 2^32) and scales [ranks] by rank.
+    """
+
+    ranks: Any
+    bounds: NDArray[np.uint32]
+    scales: NDArray[np.float32]
+    key: int
+
+
+@dataclass(frozen=True, eq=False)
 class Mask:
     """Elements with a nonzero byte stay; `bytes` [n] uint8, on the passes' device."""
 
     bytes: Any
 
 
-Keep = All | Nothing | Band | Draw | Mask
+Keep = All | Nothing | Band | Draw | Ranked | Mask
 
 
 @dataclass(frozen=True)
@@ -154,17 +155,17 @@ class Passes(Protocol):
     def finite(self, operand: Operand) -> bool:
         """Whether all elements of a loaded operand are finite."""
 
+    def keys(self, group: Group, score: Score) -> Keys:
+        """The keys of a score, to select among."""
+
     def positions(self, group: Group, score: Score, ranks: Sequence[int]) -> list[Position]:
         """What stands at ascending 0-based ranks of a score, by exact selection."""
 
     def mask_of(self, group: Group, score: Score, band: Band) -> Mask:
         """Elements whose score lies in the band."""
 
-    def rank_mask(self, group: Group, i: int, bounds: NDArray[np.uint32], key: int) -> Mask:
-        """Elements of task vector i whose draw lies below the bound of their rank in their row. bounds [columns].
-
-        Ranks ascend with magnitude; equal ones in order of position.
-        """
+    def ranks(self, group: Group, i: int) -> Any:
+        """Ranks [n] from 0 of |task vector i| along the second axis, or in a vector; equal ones by position."""
 
     def l1(self, group: Group, i: int, keep: Keep) -> tuple[float, float]:
         """L1 norm of task vector i: whole, and of what stays. The same bits on every device."""

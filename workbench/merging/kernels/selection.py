@@ -7,13 +7,12 @@ all elements equal to it, is found by two histograms over the keys' bits instead
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-
-from workbench.merging.kernels.passes import Position
 
 Pairs = NDArray[np.uint64]
 """key << 32 | index: orders by key, and equal keys by position."""
@@ -24,6 +23,19 @@ RUN = 64
 """Neighbours that are sampled together: a cache line or more for one miss."""
 CROWDED = 0.2
 """Share of sampled keys inside the brackets from which on gathering does not pay."""
+
+
+@dataclass(frozen=True, eq=False)
+class Position:
+    """What stands at a rank of the ascending order: its key, how many smaller ones there are, how many equal ones.
+
+    `nth(ordinal)` is the flat index of the `ordinal`-th (0-based) of the equal ones, in order of position.
+    """
+
+    key: int
+    before: int
+    equal: int
+    nth: Callable[[int], int]
 
 
 class Keys(Protocol):

@@ -88,7 +88,7 @@ def _barycentre(gram: NDArray[np.float64], weights: NDArray[np.float64], eps: fl
     tangent = np.zeros_like(mean)
     for weight, direction in zip(weights, unit, strict=True):
         tangent += weight * (direction - inner(direction, mean) * mean)
-    angle = float(np.sqrt(max(inner(tangent, tangent), 0.0))) + eps
+    angle = float(np.sqrt(np.maximum(inner(tangent, tangent), 0.0))) + eps
     factors: NDArray[np.float64] = (mean * np.cos(angle) + tangent * (np.sin(angle) / angle)) * (norms @ weights)
     return factors
 
@@ -110,7 +110,7 @@ def _karcher_mean(gram: NDArray[np.float64], max_iter: int, tol: float) -> NDArr
     units = np.eye(len(norms))[valid] / norms[valid, None]
 
     def norm(v: NDArray[np.float64]) -> float:
-        return float(np.sqrt(max(v @ gram @ v, 0.0)))
+        return float(np.sqrt(np.maximum(v @ gram @ v, 0.0)))
 
     mean = units.mean(axis=0)
     mean = units[0] if norm(mean) < tol else mean / norm(mean)

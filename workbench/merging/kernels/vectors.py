@@ -2,7 +2,8 @@
 
 task_arithmetic (Ilharco et al. 2023), ties (Yadav et al. 2023), dare_linear and dare_ties (Yu et al. 2024), breadcrumbs
 and breadcrumbs_ties (Davari & Belilovsky 2024), della and della_linear (Deep et al. 2024), as mergekit 0.1.5 has them:
-every density is a share of one tensor, signs are elected on weighted task vectors.
+every density is a share of one tensor, signs are elected on weighted task vectors. `variant` "paper" departs from it
+where its own paper does (specs/methods.py).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 from workbench.merging.kernels.draws import below, key_of
 from workbench.merging.kernels.group import Group, Kind
 from workbench.merging.kernels.passes import (
+    ONE,
     All,
     Band,
     Draw,
@@ -24,22 +26,31 @@ from workbench.merging.kernels.passes import (
     Nothing,
     Part,
     Passes,
+    Ranked,
     Score,
 )
 
 Settings = Mapping[str, Any]
-Sparsifier = Callable[[Passes, Group, int, Settings, int], Keep]
+Sparsifier = Callable[[Passes, Group, int, Settings], Keep]
+"""(passes, group, model, settings of the merge and the model) -> what stays of that model's task vector."""
+
+DECIDE = ("density", "gamma", "epsilon", "variant", "threshold")
+"""Settings that decide what stays; with the seed for methods that draw."""
 
 
-def magnitude(passes: Passes, group: Group, i: int, settings: Settings, seed: int) -> Keep:
-    """TIES: the k = max(1, int(density * n)) largest stay; of equal ones at the border, the first."""
+def magnitude(passes: Passes, group: Group, i: int, settings: Settings) -> Keep:
+    """TIES: the k = max(1, int(density * n)) largest stay; of equal ones at the border, the first.
+
+    In the paper's variant all that reach `threshold`, which is found over the whole model (trim.py).
+    """
     density, n = settings["density"], group.n
     if density >= 1:
         return All()
     if density <= 0:
         return Nothing()
-    k = max(1, int(density * n))
-    return largest(passes, group, Magnitude(i), k)
+    if "threshold" in settings:
+        return Band(settings["threshold"], 0, n)
+    return largest(passes, group, Magnitude(i), max(1, int(density * n)))
 
 
 def largest(passes: Passes, group: Group, score: Score, k: int) -> Band:
@@ -49,7 +60,7 @@ def largest(passes: Passes, group: Group, score: Score, k: int) -> Band:
     return Band(at.key, 0, group.n if wanted == at.equal else at.nth(wanted - 1) + 1)
 
 
-def magnitude_outliers(passes: Passes, group: Group, i: int, settings: Settings, seed: int) -> Keep:
+def magnitude_outliers(passes: Passes, group: Group, i: int, settings: Settings) -> Keep:
     """BreadCrumbs: int(density * n) stay, below the int(gamma * n) largest and above the rest, in ascending order."""
     density, n = settings["density"], group.n
     if density >= 1:
@@ -65,25 +76,33 @@ def magnitude_outliers(passes: Passes, group: Group, i: int, settings: Settings,
     return Band(low.key, first, n, high[0].key, high[0].nth(bottom + keep - high[0].before))
 
 
-def random(passes: Passes, group: Group, i: int, settings: Settings, seed: int) -> Keep:
+def random(passes: Passes, group: Group, i: int, settings: Settings) -> Keep:
     """DARE: every element stays with probability density."""
     density = settings["density"]
-    if density >= 1:
-        return All()
-    return Draw(below(density), key_of(seed, group.name, group.models[i].expert))
+    return All() if density >= 1 else Draw(below(density), _key(group, i, settings))
 
 
-def della_magprune(passes: Passes, group: Group, i: int, settings: Settings, seed: int) -> Keep:
-    """DELLA: probability to stay from density - epsilon to density + epsilon, rising with the rank in its row."""
-    density, epsilon, columns = settings["density"], settings["epsilon"], group.columns
+def della_magprune(passes: Passes, group: Group, i: int, settings: Settings) -> Keep:
+    """DELLA: probability to stay from density - epsilon to density + epsilon, rising with the rank in its row.
+
+    In the paper's variant what stays is divided by its own probability.
+    """
+    density, epsilon = settings["density"], settings["epsilon"]
     if density >= 1:
         return All()
     if density <= 0:
         return Nothing()
-    share = np.arange(columns) / max(columns - 1, 1)
-    bounds = np.array([below(p) for p in (density - epsilon) + share * 2 * epsilon], np.uint32)
-    key = key_of(seed, group.name, group.models[i].expert)
-    return passes.rank_mask(group, i, bounds, key)
+    count = group.ranked
+    share = np.arange(count) / (count - 1) if count > 1 else np.array([0.5])  # where mergekit divides by zero
+    stays = (density - epsilon) + share * 2 * epsilon
+    scales = (1 / stays if settings["variant"] == "paper" else np.ones(count)).astype(np.float32)
+    bounds = np.array([below(probability) for probability in stays], np.uint32)
+    ranks = group.memo((group.name, group.models[i].expert, "ranks"), lambda: passes.ranks(group, i))
+    return Ranked(ranks, bounds, scales, _key(group, i, settings))
+
+
+def _key(group: Group, i: int, settings: Settings) -> int:
+    return key_of(int(settings["seed"] or 0), group.name, group.models[i].expert)
 
 
 def task_vectors(
@@ -95,32 +114,34 @@ def task_vectors(
         parts = [_part(passes, group, i, sparsifier, shared, settings) for i, settings in enumerate(each)]
         weights = np.array([settings["weight"] for settings in each], np.float32)
         scale = np.float32(shared["lambda"])
-        divisor: np.float32 | None = np.float32(1)
+        divisor: np.float32 | None = ONE
         if shared["normalize"]:
             total = np.float32(weights.sum(dtype=np.float32))
-            divisor = None if consensus else (total if abs(total) >= 1e-8 else np.float32(1))
+            divisor = None if consensus else (total if abs(total) >= 1e-8 else ONE)
         elect: Literal["none", "weighted", "plain"] = "none"
         if consensus:
-            elect = "plain" if shared.get("variant") == "paper" else "weighted"
+            elect = "plain" if shared["variant"] == "paper" else "weighted"
         return passes.mix(group, parts, Mix(elect, divisor, scale=scale), out)
 
     return merge
 
 
-def _part(
-    passes: Passes, group: Group, i: int, sparsifier: Sparsifier | None, shared: Settings, settings: Settings
-) -> Part:
-    model, weight = group.models[i], np.float32(settings["weight"])
+def _part(passes: Passes, group: Group, i: int, sparsifier: Sparsifier | None, shared: Settings, own: Settings) -> Part:
+    model, weight = group.models[i], np.float32(own["weight"])
     if sparsifier is None or model.kind == Kind.ZERO:
-        return Part(All(), np.float32(1), weight)
-    seed = int(shared.get("seed") or 0)
-    rule = (sparsifier.__name__, seed, *sorted((k, v) for k, v in settings.items() if k != "weight"))
-    keep = group.memo((group.name, model.expert, rule), lambda: sparsifier(passes, group, i, settings, seed))
-    if not shared["rescale"] or isinstance(keep, All | Nothing):
-        return Part(keep, np.float32(1), weight)
-    before, after = group.memo((group.name, model.expert, rule, "l1"), lambda: passes.l1(group, i, keep))
-    ratio = np.float32(1) if before < 1e-7 or after < 1e-7 else np.float32(before / after)
-    return Part(keep, ratio, weight)
+        return Part(All(), ONE, weight)
+    settings = {**shared, **own}
+    decide = DECIDE if sparsifier in (magnitude, magnitude_outliers) else (*DECIDE, "seed")
+    rule = (group.name, model.expert, sparsifier.__name__, *(settings.get(name) for name in decide))
+    keep = group.memo(rule, lambda: sparsifier(passes, group, i, settings))
+    if isinstance(keep, All | Nothing):
+        return Part(keep, ONE, weight)
+    if settings["variant"] == "paper" and isinstance(keep, Draw | Ranked):
+        return Part(keep, np.float32(1 / settings["density"]) if isinstance(keep, Draw) else ONE, weight)
+    if not shared["rescale"]:
+        return Part(keep, ONE, weight)
+    before, after = group.memo((*rule, "l1"), lambda: passes.l1(group, i, keep))
+    return Part(keep, ONE if before < 1e-7 or after < 1e-7 else np.float32(before / after), weight)
 
 
 task_arithmetic = task_vectors(None, consensus=False)
