@@ -150,7 +150,7 @@ def test_plan_marks_what_is_done_and_estimates_the_rest(inside: Path, workbench:
     # 2 experts in float32 (twice the bytes of the base) and 6 merges: 10 x 0.05 GB
     assert "Disk for the rest: about 0.5 GB (2 experts, 6 models)." in said.words
     # 4 SLERPs of two inputs, a DARE and a sum of three: 14 x 0.05 GB
-    assert "The 6 merges take about: 0.7 GB read, 0.3 GB written, 0.6 GB of memory, " in said.words
+    assert "The 6 merges take about: 0.7 GB read, 0.3 GB written, 0.8 GB of memory, " in said.words
     shutil.rmtree(inside / "elsewhere")
     assert "0 of 32 steps are done." in workbench("plan", "run", "--runs", "elsewhere").out
 

@@ -154,6 +154,8 @@ class Merger:
             return
         slots = [slot for slot in self.slots if self.merged(slot)]
         n = sum(int(np.prod(slot.shape, dtype=np.int64)) for slot in slots)
+        filled = any(source.headers[slot.name].shape != slot.shape for slot in slots for source in self.inputs)
+        memo = forget if filled else self.memo  # what was filled in is another with other inputs
 
         def groups() -> Iterator[Group]:
             for slot in slots:
@@ -164,7 +166,7 @@ class Merger:
         for i, source in enumerate(self.models):
             density = float(self.settings[slots[0].name].each[i]["density"])
             find = partial(threshold, groups, i, n, density, passes)
-            self._thresholds.append(self.memo((source.expert, "threshold", density), find))
+            self._thresholds.append(memo((source.expert, "threshold", density), find))
 
     def _check_finite(self, tensor: str, operands: Sequence[Operand], passes: Passes) -> None:
         for source, operand in zip(self.inputs, operands, strict=True):
