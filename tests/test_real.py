@@ -1,15 +1,24 @@
-"""The whole chain on real weights: SmolLM2-135M, the shipped experts, mergekit, lm-eval, TRL. Slow, and run in CI."""
+"""The whole chain on real weights: SmolLM2-135M, the shipped experts, merges, lm-eval, TRL. Slow, and run in CI."""
 
 from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+from safetensors import safe_open
 
 from workbench.cli.main import run
+from workbench.specs.methods import METHODS
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import oracle
 
 PROJECT = Path(__file__).resolve().parent.parent
 
@@ -118,3 +127,43 @@ def test_packed_log_probabilities_are_those_of_hflm(project: Path) -> None:
     for ours, theirs in zip(packed, plain, strict=True):
         assert ours[0] == pytest.approx(float(theirs[0]), abs=1e-3)
         assert ours[1] == bool(theirs[1])
+
+
+TENSORS = (
+    "model.layers.0.self_attn.k_proj.weight",
+    "model.layers.15.mlp.down_proj.weight",
+    "model.layers.29.self_attn.q_proj.weight",
+    "model.layers.7.input_layernorm.weight",
+)
+SETTINGS: dict[str, dict[str, Any]] = {
+    "breadcrumbs": {"density": 0.8, "gamma": 0.05},
+    "breadcrumbs_ties": {"density": 0.8, "gamma": 0.05},
+    "slerp": {"t": 0.3},
+    "sce": {"select_topk": 0.4},
+}
+
+
+@pytest.mark.parametrize("method", [name for name, row in METHODS.items() if row.kernel])
+def test_real_weights_merge_as_mergekit_merges_them(project: Path, method: str) -> None:
+    """The shipped experts on the base: at most one bfloat16 ulp apart, unless an elected sign hangs on a last bit."""
+    (base,) = (project / "runs/store/base").glob("[!.]*/model.safetensors")
+    experts = sorted((project / "runs/store/expert").glob("[!.]*/model.safetensors"))
+    row = METHODS[method]
+    count = min(2, row.others[1] or 2)
+    given = {"weight": [0.3, 0.9][:count], "density": 0.5, **SETTINGS.get(method, {})}
+    far, elements = 0, 0
+    for name in TENSORS:
+        with safe_open(base, "pt") as weights:
+            origin = weights.get_tensor(name)
+        models = []
+        for expert in experts[:count]:
+            with safe_open(expert, "pt") as weights:
+                models.append(weights.get_tensor(name))
+        shared, each = oracle.defaults(method, count, **given)
+        about = origin if row.base == "required" else None
+        wanted = oracle.theirs(method, name, about, models, shared, each)
+        found = oracle.ours(method, oracle.group(name, about, models), shared, each)
+        far += int(((oracle.ulps(found, wanted) > 1) & (np.abs(found - wanted) > 1e-8)).sum())
+        elements += len(wanted)
+    print(f"{method}: {far} of {elements} elements more than one bfloat16 ulp apart")
+    assert far <= elements * 1e-5

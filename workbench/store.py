@@ -97,17 +97,17 @@ class Store:
             "provenance": asdict(provenance),
         }
         for path in files.values():
-            _fsync(path)
+            fsync(path)
         write_json(temp / MANIFEST, manifest)
         for folder in (temp, *(p for p in temp.rglob("*") if p.is_dir())):
-            _fsync(folder)
+            fsync(folder)
         if (found := self.get(kind, step_id)) is not None:  # another process was first
             return found
         final = self.folder(kind, name, step_id)
         if final.exists():  # a folder that `get` refused: left by hand or by an older layout
             shutil.rmtree(final)
         temp.rename(final)
-        _fsync(final.parent)
+        fsync(final.parent)
         return Artifact(final, json.loads((final / MANIFEST).read_text()))
 
     def sweep(self, folder: Path) -> None:
@@ -124,7 +124,7 @@ def write_text(path: Path, text: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         temp = path.with_name(f".{path.name}.tmp-{os.getpid()}")
         temp.write_text(text)
-        _fsync(temp)
+        fsync(temp)
         temp.replace(path)
 
 
@@ -133,7 +133,8 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 
-def _fsync(path: Path) -> None:
+def fsync(path: Path) -> None:
+    """Flush a file or folder to disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

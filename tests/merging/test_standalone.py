@@ -139,10 +139,45 @@ def test_mistakes_in_the_file_are_named(
 
 def test_a_model_that_is_no_folder_is_named(base: Path, tmp_path: Path) -> None:
     path = write(tmp_path / "m.yaml", ties(base, "nowhere/expert"))
-    sentence = r"^model 'nowhere/expert' is no folder here\. Download it first, then give its path\.$"
+    sentence = (
+        r"^model 'nowhere/expert' is no folder here, and was not downloaded\. Pin it \(nowhere/expert@REVISION\)\. "
+        r"Or download it and give its path\.$"
+    )
     with pytest.raises(DataMissing, match=sentence):
         merge_file(path, tmp_path / "out")
     assert names(tmp_path) == ["m.yaml"]
+
+
+def test_a_hub_model_that_was_downloaded_is_found(
+    base: Path, experts: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository = tmp_path / "hub" / "models--owner--expert"
+    shutil.copytree(experts[0], repository / "snapshots" / ("a" * 40))
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text("a" * 40)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    merge_file(write(tmp_path / "m.yaml", ties(base, "owner/expert")), tmp_path / "out")
+    merge_file(write(tmp_path / "n.yaml", ties(base, experts[0])), tmp_path / "wanted")
+    found, wanted = tiny.weights_of(tmp_path / "out"), tiny.weights_of(tmp_path / "wanted")
+    assert all(torch.equal(found[name], wanted[name]) for name in wanted)
+
+
+def test_a_pinned_hub_model_that_cannot_be_had_is_named(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def unreachable(repository: str, revision: str | None, local_files_only: bool, **_: Any) -> str:
+        asked.append((repository, revision, local_files_only))
+        raise OSError("no network")
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", unreachable)
+    path = write(tmp_path / "m.yaml", ties(base, "owner/expert@abc"))
+    with pytest.raises(
+        DataMissing, match=r"^model 'owner/expert@abc' is no folder here, and the hub does not give it\."
+    ):
+        merge_file(path, tmp_path / "out")
+    assert asked == [("owner/expert", "abc", False)]
 
 
 def test_nothing_half_written_is_left_by_an_input_that_is_refused(

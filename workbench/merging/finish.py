@@ -17,9 +17,9 @@ TOKENIZER = (
 GENERATION = "generation_config.json"
 
 
-def copy_companions(base: Path, tokenizer: Path, out: Path) -> None:
-    """Copy the base's generation config, and tokenizer and chat template of the folder `tokenizer`, as they are."""
-    for path in (base / GENERATION, *(tokenizer / name for name in TOKENIZER)):
+def copy_companions(base: Path, tokenizer: Path | None, out: Path) -> None:
+    """Copy the base's generation config, and tokenizer and chat template of a folder, if one is given, as they are."""
+    for path in (base / GENERATION, *((tokenizer / name for name in TOKENIZER) if tokenizer else ())):
         if path.is_file():
             shutil.copyfile(path, out / path.name)
 

@@ -46,8 +46,7 @@ def run(spec: MergeSpec, sources: Sequence[Source], donor: Source, out: Path) ->
         _check_names(donor, out)
     else:
         (out / "config.json").write_text(config)
-    if not tokenizer:
-        copy_companions(donor.folder, donor.tokenizer, out)
+    copy_companions(donor.folder, None if tokenizer else donor.tokenizer, out)
     _check_finite(Checkpoint(out.name, "", out))
     return {path.name: file_sha256(path) for path in sorted(out.glob("*.safetensors"))}
 

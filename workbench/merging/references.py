@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from workbench.specs.merge import MergeSpec
 from workbench.specs.methods import METHODS
 
 DEFAULT_SEED = 0
+WANTED = ("*.safetensors", "*.json", "*.jinja", "*.model", "merges.txt")
+"""Files of a hub repository that a merge reads; no pickles, no code."""
 
 
 def read_merge(path: Path, seed: int | None = None) -> MergeSpec:
@@ -37,10 +40,34 @@ def _add_seed(document: Document, seed: int | None) -> None:
         raw["seed"] = DEFAULT_SEED if seed is None else seed
 
 
-def folders_of(reference: str) -> tuple[Path, Path | None]:
-    """The folder of a model, or of a base and an adapter in `base+adapter`. Raises DataMissing where there is none."""
+def folders_of(reference: str, download: bool = False) -> tuple[Path, Path | None]:
+    """The folder of a model, or of a base and an adapter in `base+adapter`.
+
+    What is no folder is looked up as a hub id (`owner/name`, `owner/name@revision`) among what was downloaded before;
+    with `download` it is fetched if it names its revision: a typo in a path must not become a download. Raises
+    DataMissing where there is neither.
+    """
     base, plus, adapter = reference.partition("+")
-    for part in (base, adapter) if plus else (base,):
-        if not Path(part).is_dir():
-            raise DataMissing(f"model '{part}' is no folder here. Download it first, then give its path.")
-    return Path(base), Path(adapter) if plus else None
+    return _folder(base, download), _folder(adapter, download) if plus else None
+
+
+def _folder(name: str, download: bool) -> Path:
+    if Path(name).is_dir():
+        return Path(name)
+    if not re.fullmatch(r"[\w.-]+/[\w.-]+(@[\w./-]+)?", name):
+        raise DataMissing(f"model '{name}' is no folder here. Download it first, then give its path.")
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    repository, _, revision = name.partition("@")
+    fetch = download and bool(revision)
+    try:
+        found = snapshot_download(
+            repository, revision=revision or None, allow_patterns=list(WANTED), local_files_only=not fetch
+        )
+    except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
+        way_out = "the hub does not give it" if fetch else f"was not downloaded. Pin it ({repository}@REVISION)"
+        raise DataMissing(
+            f"model '{name}' is no folder here, and {way_out}. Or download it and give its path."
+        ) from error
+    return Path(found)

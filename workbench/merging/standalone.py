@@ -21,7 +21,7 @@ from workbench.progress import Progress, silent
 from workbench.provenance import capture
 from workbench.records import plain
 from workbench.specs.merge import MergeSpec
-from workbench.store import disk_full, write_json
+from workbench.store import disk_full, fsync, write_json
 
 
 def merge_file(
@@ -47,6 +47,8 @@ def merge_file(
         numbers = {name: str(i) for i, name in enumerate(spec.references)}
         written = merge(out.name, spec.renamed(numbers), places, result, options=options, progress=progress)
         write_json(result / "manifest.json", _manifest(spec, places, result, written, options.threads))
+        for path in (*result.iterdir(), result):
+            fsync(path)
         result.rename(out)
     except Exception as error:
         if is_disk_full(error):
@@ -73,7 +75,7 @@ def places_of(references: Sequence[str]) -> list[Place]:
 
 
 def _place(name: str, expert: str) -> Place:
-    folder, adapter = folders_of(name)
+    folder, adapter = folders_of(name, download=True)
     return Place(name, expert, folder, adapter, str(folder))
 
 

@@ -1,10 +1,12 @@
-"""Sharded safetensors, written tensor by tensor in one go, hashed on the way."""
+"""Sharded safetensors, written tensor by tensor in one go, hashed on the way.
+
+Whoever gives the folder its final name flushes it to disk first.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 import struct
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -23,8 +25,6 @@ SIZES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "U64": 8, "I32": 4, 
 """Bytes of an element; 1 for the rest."""
 PENDING = 2
 """Tensors that may wait for the disk while the next are computed."""
-FLUSH_BYTES = 32_000_000
-"""Bytes after which the disk is told to start, so that little is left for it to do at the end."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,6 @@ class Writer:
         self._names = shard_names(len(self._shards))
         self._thread = ThreadPoolExecutor(1, "write")
         self._hasher = ThreadPoolExecutor(1, "hash")
-        self._flusher = ThreadPoolExecutor(1, "flush")
         self._pending: list[Future[None]] = []
         self._steps = self._write_all()
         next(self._steps)
@@ -97,7 +96,6 @@ class Writer:
                 head = _header(slots)
                 digest.update(head)
                 file.write(head)
-                flush, unflushed = None, 0
                 for slot in slots:
                     data = yield
                     elements = data.data.cast("B")
@@ -107,12 +105,6 @@ class Writer:
                     while at < len(elements):  # the system takes 2 GiB at a time
                         at += file.write(elements[at:])
                     hashed.result()
-                    unflushed += len(elements)
-                    if unflushed > FLUSH_BYTES and (flush is None or flush.done()):
-                        flush, unflushed = self._flusher.submit(os.fsync, file.fileno()), 0
-                if flush is not None:
-                    flush.result()
-                os.fsync(file.fileno())
             self.sha256[name] = digest.hexdigest()
         yield
 
@@ -136,7 +128,6 @@ class Writer:
         self._thread.shutdown(cancel_futures=True)
         self._steps.close()
         self._hasher.shutdown()
-        self._flusher.shutdown()
 
 
 def _header(slots: Sequence[Slot]) -> bytes:

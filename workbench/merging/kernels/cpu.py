@@ -185,6 +185,7 @@ class _Keys:
 
     def __init__(self, passes: CpuPasses, group: Group, score: Score) -> None:
         self.n = group.n
+        self._group = group  # whose memory the addresses below point into
         self._passes = passes
         self._about = (*inputs_of(group), *_score(score), group.columns)
 
