@@ -9,8 +9,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from workbench.merging.finish import copy_companions, write_config
+from workbench.merging.merger import Merger
 from workbench.merging.places import Place, open_sources
-from workbench.merging.stream import Merger, Options, stream
+from workbench.merging.stream import Options, stream
 from workbench.specs.merge import Input, MergeSpec
 
 

@@ -9,11 +9,12 @@ import yaml
 
 from workbench.merging.compatible import check_sources
 from workbench.merging.finish import Card, copy_companions, write_card, write_config
+from workbench.merging.merger import Merger
 from workbench.merging.places import Place, open_sources
 from workbench.merging.room import check_room
 from workbench.merging.shapes import check_loads
 from workbench.merging.sources import Source
-from workbench.merging.stream import Merger, Options, stream
+from workbench.merging.stream import Options, stream
 from workbench.merging.vocabulary import keeper, rows_of, with_rows
 from workbench.progress import Progress, silent
 from workbench.specs.merge import MergeSpec

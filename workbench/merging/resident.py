@@ -21,8 +21,9 @@ from workbench.merging.headers import TensorHeader
 from workbench.merging.kernels.group import Operand
 from workbench.merging.kernels.passes import Mask, Passes
 from workbench.merging.kernels.workers import Workers
+from workbench.merging.merger import Merger, overflow
 from workbench.merging.sources import Source
-from workbench.merging.stream import LARGE, Merger, Options, overflow, passes_on
+from workbench.merging.stream import LARGE, Options, passes_on
 from workbench.merging.writer import Slot
 from workbench.specs.merge import Input, MergeSpec
 

@@ -147,7 +147,7 @@ def writing(out: Path, slots: Sequence[Slot], limit: int) -> Iterator[Writer]:
     writer = Writer(out, slots, limit)
     try:
         yield writer
+        writer.close()
     except BaseException:
         writer.abandon()
         raise
-    writer.close()

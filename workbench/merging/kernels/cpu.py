@@ -1,4 +1,4 @@
-"""The passes on CPUs: numpy arrays, walked by the compiled loops of loops.py on a few threads."""
+"""The passes on CPUs: numpy arrays, walked by the compiled loops of loops/ on a few threads."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.merging.kernels import loops
 from workbench.merging.kernels.blocks import BF16, BLOCK, F32, read
 from workbench.merging.kernels.fusion import row_divergence
 from workbench.merging.kernels.group import Group, Kind, Operand
+from workbench.merging.kernels.loops import results, scores, sparse, sums
 from workbench.merging.kernels.passes import (
     All,
     Band,
@@ -30,7 +30,7 @@ from workbench.merging.kernels.passes import (
 from workbench.merging.kernels.selection import Keys, Pairs, Position, select
 from workbench.merging.kernels.workers import Workers
 
-_ELECT = {"none": loops.ELECT_NONE, "weighted": loops.ELECT_WEIGHTED, "plain": loops.ELECT_PLAIN}
+_ELECT = {"none": results.ELECT_NONE, "weighted": results.ELECT_WEIGHTED, "plain": results.ELECT_PLAIN}
 _NO_FACTORS = np.zeros(0, np.float32)
 
 
@@ -57,7 +57,7 @@ class CpuPasses:
         if operand.data is None:
             return True
         address, kind = _address(operand.data), int(operand.kind)
-        run = self._each(operand.data.size, lambda a, b: loops.finite(address, kind, a, b))
+        run = self._each(operand.data.size, lambda a, b: sums.finite(address, kind, a, b))
         return all(run)
 
     def keys(self, group: Group, score: Score) -> Keys:
@@ -72,7 +72,7 @@ class CpuPasses:
         """Elements whose score lies in the band."""
         inputs, rule, out = inputs_of(group), _rule(band), np.empty(group.n, np.uint8)
         by, i, factors = _score(score)
-        self._each(group.n, lambda a, b: loops.mask(*inputs, by, i, factors, group.columns, rule, out, a, b))
+        self._each(group.n, lambda a, b: scores.mask(*inputs, by, i, factors, group.columns, rule, out, a, b))
         return Mask(out)
 
     def ranks(self, group: Group, i: int) -> NDArray[np.uint32]:
@@ -86,9 +86,9 @@ class CpuPasses:
 
         def run(start: int, stop: int) -> None:
             keys = np.empty(stop - start, np.uint64)
-            loops.rank_keys(*inputs, i, columns, keys, start, stop)
+            sparse.rank_keys(*inputs, i, columns, keys, start, stop)
             keys.reshape(-1, columns).sort(axis=1)
-            loops.spread_ranks(keys, columns, out, start, stop)
+            sparse.spread_ranks(keys, columns, out, start, stop)
 
         self._each(group.n, run, columns)
         return out
@@ -96,16 +96,16 @@ class CpuPasses:
     def l1(self, group: Group, i: int, keep: Keep) -> tuple[float, float]:
         """L1 norm of task vector i: whole, and of what stays."""
         inputs, rule = inputs_of(group), _rule(keep)
-        sums = np.zeros((2, -(-group.n // BLOCK)))
-        self._each(group.n, lambda a, b: loops.norms(*inputs, i, rule, sums, a, b))
-        return float(sums[0].sum()), float(sums[1].sum())
+        by_block = np.zeros((2, -(-group.n // BLOCK)))
+        self._each(group.n, lambda a, b: sums.norms(*inputs, i, rule, by_block, a, b))
+        return float(by_block[0].sum()), float(by_block[1].sum())
 
     def squares(self, group: Group, i: int, keep: Keep) -> float:
         """Sum of squares of what stays of task vector i."""
         inputs, rule = inputs_of(group), _rule(keep)
-        sums = np.zeros(-(-group.n // BLOCK))
-        self._each(group.n, lambda a, b: loops.squares(*inputs, i, rule, sums, a, b))
-        return float(sums.sum())
+        by_block = np.zeros(-(-group.n // BLOCK))
+        self._each(group.n, lambda a, b: sums.squares(*inputs, i, rule, by_block, a, b))
+        return float(by_block.sum())
 
     def gram(self, group: Group, about_base: bool, axis: int | None) -> NDArray[np.float64]:
         """Inner products of all models, or of their task vectors."""
@@ -113,16 +113,16 @@ class CpuPasses:
         m = _operands(group, about_base)
         if axis == 1:
             by_row = np.zeros((group.rows, m, m))
-            self._each(group.n, lambda a, b: loops.gram_rows(*inputs, m, about_base, columns, by_row, a, b), columns)
+            self._each(group.n, lambda a, b: sums.gram_rows(*inputs, m, about_base, columns, by_row, a, b), columns)
             return _both_halves(by_row)
 
         def run(start: int, stop: int) -> NDArray[np.float64]:
             if axis == 0:
                 by_column = np.zeros((m, m, columns))
-                loops.gram_columns(*inputs, m, about_base, columns, by_column, start, stop)
+                sums.gram_columns(*inputs, m, about_base, columns, by_column, start, stop)
                 return np.moveaxis(by_column, -1, 0)
             total = np.zeros((m, m))
-            loops.gram(*inputs, m, about_base, total, start, stop)
+            sums.gram(*inputs, m, about_base, total, start, stop)
             return total
 
         shape = (columns, m, m) if axis == 0 else (m, m)
@@ -151,7 +151,7 @@ class CpuPasses:
         return all(
             self._each(
                 group.n,
-                lambda a, b: loops.combine(
+                lambda a, b: results.combine(
                     *inputs, len(factors), scalars, along, rows, about_base, group.columns, divisor, place, kind, a, b
                 ),
             )
@@ -169,7 +169,7 @@ class CpuPasses:
         return all(
             self._each(
                 group.n,
-                lambda a, b: loops.mix(
+                lambda a, b: results.mix(
                     *inputs, rules, ratios, weights, _ELECT[mix.elect], each, mix.floor, divisor, mix.scale,
                     place, kind, a, b,
                 ),
@@ -192,18 +192,18 @@ class _Keys:
     def sample(self, stride: int, run: int) -> NDArray[np.uint32]:
         """Runs of neighbours, one every `stride` elements."""
         keys = np.empty(((self.n - run) // stride + 1, run), np.uint32)
-        loops.sample(*self._about, stride, run, keys)
+        scores.sample(*self._about, stride, run, keys)
         return keys.ravel()
 
     def histogram(self, high: int) -> NDArray[np.int64]:
         """Counts of the keys' upper 16 bits, or of the lower 16 of those whose upper are `high`."""
 
         def run(start: int, stop: int) -> NDArray[np.uint32]:
-            counts = np.zeros(loops.HIGH_BITS, np.uint32)
-            loops.histogram(*self._about, high, counts, start, stop)
+            counts = np.zeros(scores.HIGH_BITS, np.uint32)
+            scores.histogram(*self._about, high, counts, start, stop)
             return counts
 
-        total = np.zeros(loops.HIGH_BITS, np.int64)
+        total = np.zeros(scores.HIGH_BITS, np.int64)
         for counts in self._passes.workers.each(run, self.n):
             total += counts
         return total
@@ -213,7 +213,7 @@ class _Keys:
 
         def run(start: int, stop: int) -> tuple[NDArray[np.int64], Pairs]:
             below, found = np.zeros(len(lows), np.int64), np.empty(stop - start + 8, np.uint64)
-            filled = loops.bracket(*self._about, lows, highs, below, found, start, stop)
+            filled = scores.bracket(*self._about, lows, highs, below, found, start, stop)
             return below, found[:filled] + np.uint64(start)
 
         chunks = self._passes.workers.each(run, self.n)
@@ -253,10 +253,10 @@ def _operands(group: Group, about_base: bool) -> int:
 
 def _score(score: Score) -> tuple[int, int, NDArray[np.float32]]:
     if isinstance(score, Magnitude):
-        return loops.BY_MAGNITUDE, score.i, _NO_FACTORS
+        return scores.BY_MAGNITUDE, score.i, _NO_FACTORS
     if isinstance(score, Variance):
-        return loops.BY_VARIANCE, 0, _NO_FACTORS
-    return loops.BY_IMPORTANCE, 0, score.factors
+        return scores.BY_VARIANCE, 0, _NO_FACTORS
+    return scores.BY_IMPORTANCE, 0, score.factors
 
 
 def _signed(word: int) -> int:
@@ -264,18 +264,18 @@ def _signed(word: int) -> int:
 
 
 def _rule(keep: Keep) -> NDArray[np.int64]:
-    """A Keep in numbers, as loops.py reads it."""
+    """A Keep in numbers, as loops/sparse.py reads it."""
     if isinstance(keep, All | Nothing):
-        return np.array([loops.KEEP_ALL if isinstance(keep, All) else loops.KEEP_NOTHING, *[0] * 9], np.int64)
+        return np.array([sparse.KEEP_ALL if isinstance(keep, All) else sparse.KEEP_NOTHING, *[0] * 9], np.int64)
     if isinstance(keep, Band):
         low, high = (keep.low, keep.first, keep.last), (keep.high, keep.high_last)
-        return np.array([loops.KEEP_BAND, *low, *high, 0, 0, 0, 0], np.int64)
+        return np.array([sparse.KEEP_BAND, *low, *high, 0, 0, 0, 0], np.int64)
     if isinstance(keep, Draw):
-        return np.array([loops.KEEP_DRAW, 0, 0, 0, 0, keep.bound, _signed(keep.key), 0, 0, 0], np.int64)
+        return np.array([sparse.KEEP_DRAW, 0, 0, 0, 0, keep.bound, _signed(keep.key), 0, 0, 0], np.int64)
     if isinstance(keep, Ranked):
         tables = (_address(keep.ranks), _address(keep.bounds), _address(keep.scales))
-        return np.array([loops.KEEP_RANKED, len(keep.bounds), 0, 0, 0, 0, _signed(keep.key), *tables], np.int64)
-    return np.array([loops.KEEP_MASK, *[0] * 6, _address(keep.bytes), 0, 0], np.int64)
+        return np.array([sparse.KEEP_RANKED, len(keep.bounds), 0, 0, 0, 0, _signed(keep.key), *tables], np.int64)
+    return np.array([sparse.KEEP_MASK, *[0] * 6, _address(keep.bytes), 0, 0], np.int64)
 
 
 def _out(out: NDArray[Any]) -> tuple[int, int]:

@@ -1,6 +1,6 @@
 """The passes as torch operations on whole tensors, for any device.
 
-Every element goes through the same float32 operations in the same order as in loops.py, none fused: results agree with
+Every element goes through the same float32 operations in the same order as in loops/, none fused: results agree with
 the CPU's bit for bit, but for sums over a tensor (`gram`, `squares`) of methods that draw nothing.
 """
 
