@@ -1,4 +1,4 @@
-"""Merging, ours against mergekit's: seconds, ratios, share of memory bandwidth, peak memory. See README.md beside it."""
+"""Merging, ours against mergekit's: seconds, ratios, share of memory bandwidth, peak memory (README.md)."""
 
 from __future__ import annotations
 
@@ -67,14 +67,13 @@ def recipe(method: str, base: str, models: Sequence[str]) -> dict[str, Any]:
 
 
 def timed(run: Callable[[Path], Any], repeats: int, into: Path) -> list[float]:
-    """Seconds of `run(out)` into a new folder each time, after one run that is not counted."""
+    """Seconds of `run(out)` into a new folder each time."""
     seconds = []
-    for number in range(repeats + 1):
+    for number in range(repeats):
         out = into / f"out-{number}"
         started = time.perf_counter()
         run(out)
-        if number:
-            seconds.append(time.perf_counter() - started)
+        seconds.append(time.perf_counter() - started)
         shutil.rmtree(out)
     return seconds
 
@@ -139,8 +138,11 @@ def methods(arguments: argparse.Namespace) -> None:
     table = Table(box=None, padding=(0, 2, 0, 0))
     for column in ("method", "ours s", "mergekit s", "ratio", "floor", "of copying bandwidth"):
         table.add_column(column, justify="left" if column == "method" else "right")
+    others = [name for name in folders if name != "base"]
+    timed(by_mergekit(recipe("linear", "base", others), folders), 1, into)  # imports, and what each loads once
     for method in arguments.only or RECIPES:
-        raw = recipe(method, "base", [name for name in folders if name != "base"])
+        raw = recipe(method, "base", others)
+        timed(by_us(raw, folders), 1, into)  # compiles
         ours = statistics.median(timed(by_us(raw, folders), arguments.repeats, into))
         theirs = statistics.median(timed(by_mergekit(raw, folders), arguments.repeats, into))
         passed = size * (len(raw["models"]) + 1 + ("base_model" in raw))

@@ -50,7 +50,7 @@ def plain(n: int, key: int, start: int = 0) -> np.ndarray:
 
 
 def compiled(n: int, key: int, start: int = 0) -> np.ndarray:
-    """The same by the compiled loop, tile after tile, with the key as loops.py hands it over."""
+    """The same by the compiled loop, tile after tile, with the key as loops/ hands it over."""
     out = np.empty(-(-n // BLOCK) * BLOCK, np.uint32)
     for tile in range(0, len(out), BLOCK):
         draw(start + tile, key - 2**64 if key >= 2**63 else key, out[tile : tile + BLOCK])

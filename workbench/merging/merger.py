@@ -154,7 +154,8 @@ class Merger:
         for i, source in enumerate(self.models):
             density = float(self.settings[slots[0].name].each[i]["density"])
             find = partial(threshold, groups, i, n, density, passes)
-            self._thresholds.append(memo((source.expert, "threshold", density), find))
+            origin = self.base.expert if self.base else None
+            self._thresholds.append(memo((origin, source.expert, "threshold", density), find))
 
     def _check_finite(self, tensor: str, operands: Sequence[Operand], passes: Passes) -> None:
         for source, operand in zip(self.inputs, operands, strict=True):

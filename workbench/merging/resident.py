@@ -8,7 +8,7 @@ would write, bit for bit.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,8 @@ _DTYPES = {"torch.float32": "F32", "torch.bfloat16": "BF16", "torch.float16": "F
 
 REMEMBER_BYTES = 4_000_000_000
 """Memory for ranks and masks of task vectors; beyond it each candidate finds its own."""
+ENTRY_BYTES = 500
+"""What a key takes, and a value without arrays."""
 
 
 class Held:
@@ -109,6 +111,7 @@ class Resident:
         self._narrow = passes_on(options.device, Workers())
         self._sources = {name: Held(source, self._narrow) for name, source in sources.items()}
         self._found: dict[Hashable, Any] = {}
+        self._counted: set[int] = set()
         self._room = REMEMBER_BYTES
 
     def __enter__(self) -> Resident:
@@ -126,14 +129,19 @@ class Resident:
         merger = Merger(spec, self._sources, self._remember, scan=False)
         merger.prepare(self._wide)
         targets = parameters(model, merger)
-        waiting = []
-        for slot, target in targets:
-            if self._shared and target.numel() < LARGE:
-                waiting.append(self._pool.submit(self._write, merger, slot, target, self._narrow))
-            else:
-                self._write(merger, slot, target, self._wide)
-        for future in waiting:
-            future.result()
+        waiting: list[Future[None]] = []
+        try:
+            for slot, target in targets:
+                if self._shared and target.numel() < LARGE:
+                    waiting.append(self._pool.submit(self._write, merger, slot, target, self._narrow))
+                else:
+                    self._write(merger, slot, target, self._wide)
+            for future in waiting:
+                future.result()
+        finally:  # after a failure: what is written later would be written over the next candidate
+            for future in waiting:
+                future.cancel()
+            wait(waiting)
 
     def restore(self, name: str, model: Any) -> None:
         """Write one input as it is, such as the base, into a live model."""
@@ -168,9 +176,12 @@ class Resident:
         return value.mask() if isinstance(value, _Packed) else value
 
     def _keep(self, key: Hashable, value: Any) -> None:
-        size = int(getattr(value, "nbytes", 0))
+        arrays = {id(part): part.nbytes for part in (value, *vars_of(value)) if hasattr(part, "nbytes")}
+        new = arrays.keys() - self._counted  # ranks are part of every rule that draws by them
+        size = ENTRY_BYTES + sum(int(arrays[array]) for array in new)
         if self._room >= size:
             self._room -= size
+            self._counted |= new
             self._found[key] = value
 
 
@@ -180,11 +191,15 @@ class _Packed:
     def __init__(self, mask: Mask) -> None:
         self._n = len(mask.bytes)
         self._bits = np.packbits(mask.bytes)
-        self.nbytes = self._bits.nbytes
 
     def mask(self) -> Mask:
         """The mask again."""
         return Mask(np.unpackbits(self._bits, count=self._n))
+
+
+def vars_of(value: Any) -> tuple[Any, ...]:
+    """What a record is made of."""
+    return tuple(getattr(value, "__dict__", {}).values())
 
 
 def parameters(model: Any, merger: Merger) -> list[tuple[Slot, Any]]:
@@ -197,5 +212,10 @@ def parameters(model: Any, merger: Merger) -> list[tuple[Slot, Any]]:
             what = "lacks it" if target is None else f"has it as {tuple(target.shape)}"
             raise Incompatible(f"{slot.name} is {slot.shape} in '{merger.donor.name}', and the live model {what}.")
         if merger.merged(slot):
+            if str(target.dtype) not in _DTYPES:
+                raise Incompatible(
+                    f"{slot.name} is {target.dtype} in the live model, which is no dtype of a merge. Load it in "
+                    "float32, bfloat16 or float16."
+                )
             found.append((replace(slot, dtype=_DTYPES[str(target.dtype)]), target))
     return found

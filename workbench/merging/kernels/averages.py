@@ -20,6 +20,13 @@ def scalar(value: float) -> Factors:
     return np.full((1, 1), value, np.float32)
 
 
+def gram_of(passes: Passes, group: Group, about_base: bool, axis: int | None) -> NDArray[np.float64]:
+    """`Passes.gram`, or what was remembered of it."""
+    key = (*group.about_all, "gram", about_base, axis)
+    gram: NDArray[np.float64] = group.memo(key, lambda: passes.gram(group, about_base, axis))
+    return gram
+
+
 def linear(passes: Passes, group: Group, shared: Settings, each: Sequence[Settings], out: Any) -> bool:
     """Sum of weight * x, divided by the sum of weights when normalised."""
     weights = np.array([settings["weight"] for settings in each], np.float32)
@@ -37,7 +44,7 @@ def model_stock(passes: Passes, group: Group, shared: Settings, each: Sequence[S
     """T * mean + (1 - t) * base, t from the mean cosine between task vectors; t is not clamped."""
     count = len(group.models)
     axis = 1 if shared["filter_wise"] else None
-    products = group.memo((group.name, "gram", axis), lambda: passes.gram(group, True, axis))
+    products = gram_of(passes, group, True, axis)
     t = np.atleast_1d(_stock(products, count)).reshape(-1, 1)
     return passes.combine(group, [(t / count).astype(np.float32)] * count, True, ONE, out)
 

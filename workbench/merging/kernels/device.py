@@ -120,7 +120,7 @@ class DevicePasses:
         self, group: Group, factors: Sequence[Factors], about_base: bool, divisor: np.float32, out: Any
     ) -> bool:
         """Sum of factors[i] * operand i, divided by `divisor`, into `out`; base added at last when `about_base`."""
-        total = torch.zeros(group.rows, group.columns, device=self.device)
+        total = torch.full((group.rows, group.columns), -0.0, device=self.device)
         for factor, vector in zip(factors, _operands(group, about_base), strict=True):
             total = total + torch.from_numpy(np.array(factor)).to(self.device) * vector.view_as(total)
         total = total.view(-1)

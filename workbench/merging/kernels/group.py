@@ -53,6 +53,19 @@ class Group:
     models: tuple[Operand, ...]
     memo: Memo = field(default=forget)
 
+    def about(self, *models: int) -> tuple[Hashable, ...]:
+        """What a finding on some task vectors is remembered by: tensor, base, experts in order.
+
+        Their kinds, too: the same adapter as weights and as a task vector differs by a rounding.
+        """
+        chosen = [self.models[i] for i in models]
+        return self.name, self.base and self.base.expert, *((model.expert, model.kind) for model in chosen)
+
+    @property
+    def about_all(self) -> tuple[Hashable, ...]:
+        """The same for a finding on all inputs."""
+        return self.about(*range(len(self.models)))
+
     @property
     def n(self) -> int:
         """Elements of the parameter."""

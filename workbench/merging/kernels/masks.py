@@ -29,18 +29,18 @@ Settings = Mapping[str, Any]
 def sce(passes: Passes, group: Group, shared: Settings, each: Sequence[Settings], out: Any) -> bool:
     """Select by variance, calculate weights from squares, erase minority signs."""
     share = float(shared["select_topk"])
-    experts = tuple(model.expert for model in group.models)
-    keep = group.memo((group.name, experts, "sce", share), lambda: _select(passes, group, share))
+    count = len(group.models)
+    keep = group.memo((*group.about_all, "sce", share), lambda: _select(passes, group, share))
     if isinstance(keep, Nothing):
-        squares = [0.0] * len(experts)
+        squares = [0.0] * count
     else:
         squares = group.memo(
-            (group.name, experts, "sce", share, "squares"),
-            lambda: [passes.squares(group, i, keep) for i in range(len(experts))],
+            (*group.about_all, "sce", share, "squares"),
+            lambda: [passes.squares(group, i, keep) for i in range(count)],
         )
     means = np.array(squares) / max(group.n, 1)
     total = means.sum()
-    weights = np.full(len(experts), 1 / len(experts)) if abs(total) < 1e-6 else means / total
+    weights = np.full(count, 1 / count) if abs(total) < 1e-6 else means / total
     parts = [Part(keep, np.float32(1), np.float32(w)) for w in weights]
     return passes.mix(group, parts, Mix("plain", None, floor=np.float32(1e-6)), out)
 
@@ -64,7 +64,7 @@ def arcee_fusion(passes: Passes, group: Group, shared: Settings, each: Sequence[
 
     Quartiles are exact; mergekit takes them from a random sample above a million elements.
     """
-    keep = group.memo((group.name, group.models[0].expert, "fusion"), lambda: _important(passes, group))
+    keep = group.memo((*group.about(0), "fusion"), lambda: _important(passes, group))
     parts = [Part(keep, np.float32(1), np.float32(1))]
     return passes.mix(group, parts, Mix(), out)
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.errors import StepFailed
-from workbench.merging.kernels.averages import scalar
+from workbench.merging.kernels.averages import gram_of, scalar
 from workbench.merging.kernels.group import Group
 from workbench.merging.kernels.passes import ONE, Passes
 
@@ -24,7 +24,7 @@ Settings = Mapping[str, Any]
 
 def slerp(passes: Passes, group: Group, shared: Settings, each: Sequence[Settings], out: Any) -> bool:
     """From the base (t = 0) to the other model (t = 1); nearly parallel tensors are interpolated linearly."""
-    gram = group.memo((group.name, "gram", "plain"), lambda: passes.gram(group, False, None))
+    gram = gram_of(passes, group, False, None)
     norms = np.sqrt(np.diagonal(gram))
     norms = np.where(norms > 1e-8, norms, 1.0)
     dot = float(np.clip(gram[0, 1] / (norms[0] * norms[1]), -1, 1))
@@ -42,8 +42,7 @@ def nuslerp(passes: Passes, group: Group, shared: Settings, each: Sequence[Setti
     t = 0.5 if abs(first + second) < 1e-6 else second / (first + second)
     about_base = group.base is not None
     axis = None if shared["nuslerp_flatten"] else (0 if shared["nuslerp_row_wise"] and len(group.shape) > 1 else 1)
-    key = (group.name, group.models[0].expert, group.models[1].expert, "gram", axis)
-    gram = group.memo(key, lambda: passes.gram(group, about_base, axis))
+    gram = gram_of(passes, group, about_base, axis)
     norms = np.maximum(np.sqrt(np.diagonal(gram, axis1=-2, axis2=-1)), 1e-7)
     cosine = np.clip(gram[..., 0, 1] / (norms[..., 0] * norms[..., 1]), -1, 1)
     parallel = 1 - cosine**2 <= 1e-16
@@ -65,7 +64,7 @@ def multislerp(passes: Passes, group: Group, shared: Settings, each: Sequence[Se
     weights = np.array([settings["weight"] for settings in each], np.float64)
     if shared["normalize_weights"]:
         weights = weights / weights.sum()
-    gram = group.memo((group.name, "gram", about_base), lambda: passes.gram(group, about_base, None))[:m, :m]
+    gram = gram_of(passes, group, about_base, None)[:m, :m]
     factors = _barycentre(gram, weights, float(shared["eps"]), group.name)
     return passes.combine(group, [scalar(f) for f in factors], about_base, ONE, out)
 
@@ -96,7 +95,7 @@ def _barycentre(gram: NDArray[np.float64], weights: NDArray[np.float64], eps: fl
 def karcher(passes: Passes, group: Group, shared: Settings, each: Sequence[Settings], out: Any) -> bool:
     """The point on the sphere with the least sum of squared angles to all inputs, times their mean norm."""
     m = len(group.models)
-    gram = group.memo((group.name, "gram", "plain"), lambda: passes.gram(group, False, None))
+    gram = gram_of(passes, group, False, None)
     factors = np.ones(1) if m == 1 else _karcher_mean(gram, int(shared["max_iter"]), float(shared["tol"]))
     return passes.combine(group, [scalar(f) for f in factors], False, ONE, out)
 

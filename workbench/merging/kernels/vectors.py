@@ -97,7 +97,7 @@ def della_magprune(passes: Passes, group: Group, i: int, settings: Settings) -> 
     stays = (density - epsilon) + share * 2 * epsilon
     scales = (1 / stays if settings["variant"] == "paper" else np.ones(count)).astype(np.float32)
     bounds = np.array([below(probability) for probability in stays], np.uint32)
-    ranks = group.memo((group.name, group.models[i].expert, "ranks"), lambda: passes.ranks(group, i))
+    ranks = group.memo((*group.about(i), "ranks"), lambda: passes.ranks(group, i))
     return Ranked(ranks, bounds, scales, _key(group, i, settings))
 
 
@@ -132,7 +132,7 @@ def _part(passes: Passes, group: Group, i: int, sparsifier: Sparsifier | None, s
         return Part(All(), ONE, weight)
     settings = {**shared, **own}
     decide = DECIDE if sparsifier in (magnitude, magnitude_outliers) else (*DECIDE, "seed")
-    rule = (group.name, model.expert, sparsifier.__name__, *(settings.get(name) for name in decide))
+    rule = (*group.about(i), sparsifier.__name__, *(settings.get(name) for name in decide))
     keep = group.memo(rule, lambda: sparsifier(passes, group, i, settings))
     if isinstance(keep, All | Nothing):
         return Part(keep, ONE, weight)

@@ -34,7 +34,7 @@ def combine(
     at = start
     while at < stop:
         n = min(BLOCK, stop - at)
-        total[:n] = np.float32(0)
+        total[:n] = np.float32(-0.0)  # to which every number can be added, -0 too, and stays the same
         if about_base:
             read(addresses[-1], kinds[-1], at, n, base)
         for e in range(operands):
