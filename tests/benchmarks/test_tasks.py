@@ -20,7 +20,11 @@ pytestmark = pytest.mark.filterwarnings(
 
 TASKS = Path(__file__).parents[2] / "benchmarks" / "tasks"
 
-MINI = ["mini_nli", "mini_question_summary", "mini_medication_qa", "mini_error_detection", "mini_notes_perplexity"]
+MINI = [
+    "mini_nli", "mini_question_summary", "mini_medication_qa", "mini_error_detection", "mini_notes_perplexity",
+    "mini_problem_list", "mini_discharge_qa", "mini_coding", "mini_long_documents", "mini_visit_note",
+    "mini_radiology_qa", "mini_social_history",
+]  # fmt: skip
 ICD10CM = [f"icd10cm_{form}{level}" for form in ("", "letters_") for level in ("easy", "medium", "hard")]
 FETCHED = {"meqsum": "meqsum", "pubmedqa": "pubmedqa", "clinical_notes_perplexity": "aci-bench"}
 N = {"meqsum": (100, 150), "pubmedqa": (100, 500), "clinical_notes_perplexity": (20, 40)}
@@ -55,7 +59,7 @@ def assert_finite(results: dict[str, Any], manager: TaskManager) -> None:
 
 def test_all_tasks_are_listed_and_the_shared_files_are_not(manager: TaskManager) -> None:
     assert set(manager.all_tasks) == set(both([*MINI, *ICD10CM, *FETCHED]))
-    assert len(manager.all_tasks) == 28
+    assert len(manager.all_tasks) == 42
     declared = [path for path in TASKS.glob("**/*.yaml") if not path.name.startswith("_")]
     assert sorted(path.stem for path in declared) == manager.all_tasks
 
