@@ -60,7 +60,7 @@ def _merge(file: Path) -> int:
     console.print(table)
     engine = "our kernels" if spec.engine == "kernels" else "mergekit"
     console.print(f"{spec.merge_method}, computed by {engine}. Nothing was run.")
-    console.print(_takes("Takes", [estimate(spec, inputs, threads())]))
+    console.print(_takes("Takes", [estimate(spec, inputs, threads())]), soft_wrap=True)
     return 0
 
 
@@ -79,9 +79,9 @@ def _run(planned: Plan, store: Store) -> int:
     console.print(f"{done} of {len(planned.steps)} steps are done. Nothing was run.")
     base = found[planned.steps[0].id]
     if base is not None:
-        console.print(_disk(base, [step.kind for step in to_do]))
+        console.print(_disk(base, [step.kind for step in to_do]), soft_wrap=True)
         if merges := [step for step in to_do if step.kind == "merge"]:
-            console.print(_merges(planned, merges, base))
+            console.print(_merges(planned, merges, base), soft_wrap=True)
     for task in planned.unavailable:
         console.print(f"unavailable ({task.role}): {task.task}: {task.reason}", style="yellow", markup=False)
     return 0

@@ -53,7 +53,8 @@ def merge(
         written = stream(merger, out, options, progress)
         kept = keeper(merger.inputs, donor)
         config = with_rows(donor.config, rows_of(kept.config))
-        write_config(config, out, DTYPES[max(merger.slots, key=lambda slot: slot.bytes).dtype])
+        floats = [slot for slot in merger.slots if slot.dtype in DTYPES]
+        write_config(config, out, DTYPES[max(floats, key=lambda slot: slot.bytes).dtype])
         copy_companions(donor.folder, kept.tokenizer, out)
     else:
         from workbench.merging.mergekit_door import run
