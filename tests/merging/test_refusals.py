@@ -188,6 +188,16 @@ def test_a_folder_without_a_tokenizer_is_taken_as_it_is(base: Path, experts: lis
     assert (tmp_path / "out" / "tokenizer.json").is_file()
 
 
+def test_a_quantised_expert_is_refused(experts: list[Path], tmp_path: Path) -> None:
+    # Read as float32, an int8 tensor would be another one, and end behind the file's.
+    quantised = Path(shutil.copytree(experts[0], tmp_path / "quantised"))
+    weights = load_file(quantised / WEIGHTS)
+    weights["model.norm.weight"] = weights["model.norm.weight"].to(torch.int8)
+    save_file(weights, quantised / WEIGHTS, metadata={"format": "pt"})
+    sentence = r"^model\.norm\.weight is I8 in 'quantised' and F32 in 'codes'\. Dequantise the model first\.$"
+    refused([experts[1], quantised], sentence, tmp_path / "out")
+
+
 @pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
 def test_not_a_number_in_an_input_is_refused(value: float, base: Path, experts: list[Path], tmp_path: Path) -> None:
     broken = Path(shutil.copytree(experts[0], tmp_path / "broken"))

@@ -167,7 +167,6 @@ def diagnose(
     placed = seats(sorted(name for name, header in base.headers.items() if header.dtype in FLOATS))
     if not placed:
         raise Incompatible(f"'{base.name}' holds no floating-point tensor: there is nothing to compare.")
-    _check_floats(base, experts, placed)
     with ThreadPoolExecutor(threads, "diagnose") as pool:
         passes = CpuPasses(Workers(pool))
         found = []
@@ -180,17 +179,6 @@ def diagnose(
                 source.done(seat.tensor)
             progress(index + 1, len(placed), seat.tensor)
     return Diagnosis(base.name, tuple(names), tuple(found))
-
-
-def _check_floats(base: Source, experts: Sequence[Source], placed: Sequence[Seat]) -> None:
-    for source in experts:
-        for seat in placed:
-            dtype = source.headers[seat.tensor].dtype
-            if dtype not in FLOATS:
-                raise Incompatible(
-                    f"'{source.name}': {seat.tensor} is {dtype}, and a floating-point tensor in '{base.name}'. "
-                    "Dequantise the model first, or save it in bfloat16."
-                )
 
 
 def _tensor(seat: Seat, base: Source, experts: Sequence[Source], passes: CpuPasses) -> TensorSums:
