@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from workbench.merging.kernels.passes import Passes
 from workbench.merging.kernels.table import KERNELS
 from workbench.merging.settings import Settings, inputs_of, resolve
 from workbench.merging.sources import FLOATS, Source
-from workbench.merging.trim import threshold
+from workbench.merging.trim import thresholds
 from workbench.merging.vocabulary import fill_rows, whole_shape
 from workbench.merging.writer import Slot
 from workbench.specs.merge import MergeSpec
@@ -151,11 +150,9 @@ class Merger:
                 for source in self.inputs:
                     source.done(slot.name)
 
-        for i, source in enumerate(self.models):
-            density = float(self.settings[slots[0].name].each[i]["density"])
-            find = partial(threshold, groups, i, n, density, passes)
-            origin = self.base.expert if self.base else None
-            self._thresholds.append(memo((origin, source.expert, "threshold", density), find))
+        densities = [float(own["density"]) for own in self.settings[slots[0].name].each]
+        about = (self.base and self.base.expert, *(source.expert for source in self.models), *densities)
+        self._thresholds = memo((about, "thresholds"), lambda: thresholds(groups, n, densities, passes))
 
     def _check_finite(self, tensor: str, operands: Sequence[Operand], passes: Passes) -> None:
         for source, operand in zip(self.inputs, operands, strict=True):

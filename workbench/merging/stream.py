@@ -82,7 +82,7 @@ def stream(merger: Merger, out: Path, options: Options, progress: Progress = sil
                 data = result.result() if isinstance(result, Future) else result
                 written += data.nbytes
                 writer.put(data, partial(buffers.give, data, slot))
-                progress(written, total)
+                progress(written / 1e6, total / 1e6, "MB")
 
         try:
             for index, slot in enumerate(merger.slots):

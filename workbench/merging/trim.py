@@ -2,45 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from workbench.merging.kernels.group import Group
 from workbench.merging.kernels.passes import Magnitude, Passes
-from workbench.merging.kernels.selection import Pairs, by_histogram
+from workbench.merging.kernels.selection import bin_at
+
+Walk = Callable[[], Iterable[Group]]
+"""Reads the tensors of a model anew at each call."""
 
 
-class _Model:
-    """The magnitudes of one task vector over all tensors of a model (selection.Keys, as far as histograms go)."""
+def thresholds(walk: Walk, n: int, densities: Sequence[float], passes: Passes) -> list[int]:
+    """For each expert the magnitude (as bits) of the k-th largest of its n elements, k = max(1, int(density * n)).
 
-    def __init__(self, groups: Callable[[], Iterable[Group]], i: int, n: int, passes: Passes) -> None:
-        self.n = n
-        self._groups = groups
-        self._i = i
-        self._passes = passes
-
-    def histogram(self, high: int) -> NDArray[np.int64]:
-        """Counts over all tensors."""
-        total = np.zeros(1 << 16, np.int64)
-        for group in self._groups():
-            total += self._passes.keys(group, Magnitude(self._i)).histogram(high)
-        return total
-
-    def sample(self, stride: int, run: int) -> NDArray[np.uint32]:
-        """Not needed: a model is read twice, whatever a sample says."""
-        raise NotImplementedError
-
-    def bracket(self, lows: NDArray[np.uint32], highs: NDArray[np.uint32]) -> tuple[NDArray[np.int64], Pairs]:
-        """Not needed: all that equal the threshold stay."""
-        raise NotImplementedError
-
-
-def threshold(groups: Callable[[], Iterable[Group]], i: int, n: int, density: float, passes: Passes) -> int:
-    """The magnitude (as bits) of the k-th largest of the n elements of task vector i, k = max(1, int(density * n)).
-
-    `groups` reads the model anew at each call.
+    The model is walked twice for all experts together: upper bits of the magnitudes, then lower ones.
     """
-    (position,) = by_histogram(_Model(groups, i, n, passes), [n - max(1, int(density * n))])
-    return position.key
+    ranks = [n - max(1, int(density * n)) for density in densities]
+    upper = [bin_at(counts, rank) for counts, rank in zip(_counts(walk, [-1] * len(ranks), passes), ranks, strict=True)]
+    found = []
+    for counts, rank, (high, smaller) in zip(
+        _counts(walk, [high for high, _ in upper], passes), ranks, upper, strict=True
+    ):
+        low, _ = bin_at(counts, rank - smaller)
+        found.append(high << 16 | low)
+    return found
+
+
+def _counts(walk: Walk, highs: Sequence[int], passes: Passes) -> list[NDArray[np.int64]]:
+    """Histograms of each expert's magnitudes over all tensors (selection.Keys.histogram)."""
+    totals = [np.zeros(1 << 16, np.int64) for _ in highs]
+    for group in walk():
+        for i, (total, high) in enumerate(zip(totals, highs, strict=True)):
+            total += passes.keys(group, Magnitude(i)).histogram(high)
+    return totals

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 from typing import Protocol
 
 import numpy as np
@@ -101,19 +102,21 @@ def _among(pairs: Pairs, rank: int, low: np.uint32, high: np.uint32, below: int)
 
 def by_histogram(keys: Keys, ranks: Sequence[int]) -> list[Position]:
     """The same by two histograms: of the upper bits, then of the lower ones where the rank lies."""
-    upper = np.cumsum(keys.histogram(-1))
-    lower: dict[int, NDArray[np.int64]] = {}
+    count = cache(keys.histogram)
     found: list[Position] = []
     for rank in ranks:
-        high = int(np.searchsorted(upper, rank, side="right"))
-        if high not in lower:
-            lower[high] = keys.histogram(high)
-        running = (int(upper[high - 1]) if high else 0) + np.cumsum(lower[high])
-        low = int(np.searchsorted(running, rank, side="right"))
-        equal = int(lower[high][low])
+        high, smaller = bin_at(count(-1), rank)
+        low, before = bin_at(count(high), rank - smaller)
         key = high << 16 | low
-        found.append(Position(key, int(running[low]) - equal, equal, lambda ordinal, key=key: _nth(keys, key, ordinal)))  # type: ignore[misc]
+        found.append(Position(key, smaller + before, int(count(high)[low]), partial(_nth, keys, key)))
     return found
+
+
+def bin_at(counts: NDArray[np.int64], rank: int) -> tuple[int, int]:
+    """The bin of a histogram that holds a rank, and how many elements the bins before it hold."""
+    running = np.cumsum(counts)
+    at = int(np.searchsorted(running, rank, side="right"))
+    return at, int(running[at] - counts[at])
 
 
 def _nth(keys: Keys, key: int, ordinal: int) -> int:
