@@ -107,6 +107,13 @@ def test_a_folder_that_changed_is_read_again(base: Path, experts: list[Path], tm
     assert not torch.equal(first["model.norm.weight"], second["model.norm.weight"])
 
 
+def test_parents_that_were_made_for_nothing_go_again(base: Path, tmp_path: Path) -> None:
+    path = write(tmp_path / "m.yaml", ties(base, tmp_path / "nowhere"))
+    with pytest.raises(DataMissing):
+        merge_file(path, tmp_path / "a" / "b" / "out")
+    assert names(tmp_path) == ["m.yaml"]
+
+
 def test_an_existing_folder_is_refused(base: Path, experts: list[Path], tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     path = write(tmp_path / "m.yaml", ties(base, experts[0]))

@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from workbench.plan import Step
+from workbench.progress import Progress as Report
 from workbench.records import Outcome
 from workbench.run import Ended
 
@@ -69,6 +70,26 @@ class Reporter:
         elif time.monotonic() - self._last > 15:
             self._last = time.monotonic()
             console.print(f"  {done:.0f}/{total:.0f} {note}", markup=False)
+
+
+@contextmanager
+def working(on: str) -> Iterator[Report]:
+    """Draw how far one piece of work is while the body runs; nothing without a terminal."""
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        TextColumn("{task.fields[far]}"),
+    )
+    with Progress(
+        *columns, TimeElapsedColumn(), console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
+        task = bar.add_task(on, total=None, far="")
+
+        def report(done: float, total: float, note: str = "") -> None:
+            bar.update(task, completed=done, total=total, far=f"{done:.0f}/{total:.0f} {note}")
+
+        yield report
 
 
 def outcome_table(ended: Iterable[Ended]) -> Table:

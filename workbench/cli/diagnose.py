@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from workbench.cli.console import console, sentence
+from workbench.cli.console import console, sentence, working
 from workbench.errors import UserError
 
 if TYPE_CHECKING:
@@ -40,7 +40,8 @@ def main(options: argparse.Namespace) -> int:
         models = models_of_list(options.models, options.base)
     else:
         models = models_of_merge(Path(first), options.base)
-    written = write_diagnosis(models, options.out, max(1, options.threads))
+    with working("diagnosing") as progress:
+        written = write_diagnosis(models, options.out, max(1, options.threads), progress)
     console.print(expert_table(written.diagnosis))
     if len(written.diagnosis.experts) > 1:
         console.print(pair_table(written.diagnosis))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.markup import escape
 
-from workbench.cli.console import console
+from workbench.cli.console import console, working
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,7 +48,8 @@ def main(options: argparse.Namespace) -> int:
     from workbench.merging.stream import Options
 
     how = Options(options.threads, options.device, options.out_shard_size)
-    spec = merge_file(options.file, options.out, options.seed, how)
+    with working(f"merging into {options.out.name}") as progress:
+        spec = merge_file(options.file, options.out, options.seed, how, progress)
     if spec.seed is not None:
         console.print(f"seed {spec.seed}", style="dim")
     console.print(f"[green]✔[/] {escape(str(options.out))}", soft_wrap=True)

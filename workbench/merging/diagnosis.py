@@ -5,20 +5,20 @@ from __future__ import annotations
 import csv
 import io
 import os
-import shutil
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from workbench.errors import MissingExtra, StepFailed, UserError
+from workbench.errors import MissingExtra, UserError
 from workbench.merging.anatomy import Seat, shortest_ends
 from workbench.merging.diagnose import Diagnosis, ExpertFigures, PairFigures, Sums, diagnose
 from workbench.merging.heatmap import draw
+from workbench.merging.newfolder import new_folder
 from workbench.merging.places import open_sources
 from workbench.merging.references import read_merge
-from workbench.merging.standalone import is_disk_full, places_of
+from workbench.merging.standalone import places_of
 from workbench.progress import Progress, silent
-from workbench.store import disk_full, write_text
+from workbench.store import write_text
 
 Cell = str | int | float | None
 EXPERT_COLUMNS = ("expert", "elements", "norm", "share", "relative_norm")
@@ -91,25 +91,11 @@ def write_diagnosis(
     Without matplotlib there are tables only. Raises UserError when `out` exists or cannot be written, DataMissing for
     a model that is not there, Incompatible for models that do not fit, StepFailed when the disk is full.
     """
-    if out.exists():
-        raise UserError(f"{out}: exists already. Name a new folder, or remove it.")
-    base, *experts = open_sources(places_of([models.base, *models.experts]))
-    temp = out.with_name(f".{out.name}.tmp-{os.getpid()}")
-    try:
-        temp.mkdir(parents=True)
-    except OSError as error:
-        raise UserError(f"{out}: cannot be written ({error.strerror}). Name a folder you own.") from error
-    try:
+    with new_folder(out) as result:
+        base, *experts = open_sources(places_of([models.base, *models.experts]))
         found = diagnose(base, experts, short_names(models.experts), threads, progress)
-        write_tables(found, models.experts, temp)
-        missing = _draw(found, temp)
-        temp.rename(out)
-    except Exception as error:
-        if is_disk_full(error):
-            raise StepFailed(disk_full(out.parent)) from error
-        raise
-    finally:
-        shutil.rmtree(temp, ignore_errors=True)
+        write_tables(found, models.experts, result)
+        missing = _draw(found, result)
     return Written(found, missing)
 
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import errno
-import os
-import shutil
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from workbench.errors import StepFailed, UserError
 from workbench.ids import file_sha256
 from workbench.merging.merge import merge
+from workbench.merging.newfolder import new_folder
 from workbench.merging.places import Place
 from workbench.merging.references import folders_of, read_merge
 from workbench.merging.stream import Options
@@ -21,7 +18,7 @@ from workbench.progress import Progress, silent
 from workbench.provenance import capture
 from workbench.records import plain
 from workbench.specs.merge import MergeSpec
-from workbench.store import disk_full, fsync, write_json
+from workbench.store import write_json
 
 
 def merge_file(
@@ -33,35 +30,12 @@ def merge_file(
     """
     options = options or Options()
     spec = read_merge(path, seed)
-    if out.exists():
-        raise UserError(f"{out}: exists already. Name a new folder, or remove it.")
-    places = places_of(spec.references)
-    temp = out.with_name(f".{out.name}.tmp-{os.getpid()}")
-    try:
-        temp.mkdir(parents=True)
-    except OSError as error:
-        raise UserError(f"{out}: cannot be written ({error.strerror}). Name a folder you own.") from error
-    try:
-        result = temp / out.name
-        result.mkdir()
+    with new_folder(out) as result:
+        places = places_of(spec.references)
         numbers = {name: str(i) for i, name in enumerate(spec.references)}
         written = merge(out.name, spec.renamed(numbers), places, result, options=options, progress=progress)
         write_json(result / "manifest.json", _manifest(spec, places, result, written, options.threads))
-        for path in (*result.iterdir(), result):
-            fsync(path)
-        result.rename(out)
-    except Exception as error:
-        if is_disk_full(error):
-            raise StepFailed(disk_full(out.parent)) from error
-        raise
-    finally:
-        shutil.rmtree(temp, ignore_errors=True)
     return spec
-
-
-def is_disk_full(error: Exception) -> bool:
-    """Whether a library's error says so; safetensors has a class of its own for it."""
-    return getattr(error, "errno", None) == errno.ENOSPC or "No space left on device" in str(error)
 
 
 def places_of(references: Sequence[str]) -> list[Place]:

@@ -115,27 +115,21 @@ def _put(value: Any, values: Mapping[str, Any]) -> Any:
 
 def _merge(one: _Filled, filled: Mapping[str, _Filled], run: RunSpec, document: Document) -> Merge | None:
     candidate = one.candidate
-    members: dict[str, tuple[str, ...]] = {}
+    names = _Names(one, filled, run, document, {})
     before = len(document.problems)
     entries = []
     if isinstance(candidate.models, Each):
-        pattern = _put(candidate.models.each, one.values)
-        for name in _each(pattern, one, filled, run, members, document):
+        for name in names.each(_put(candidate.models.each, one.values)):
             entries.append({"model": name, "parameters": _put(candidate.models.parameters, one.values)})
     else:
         for index, entry in enumerate(candidate.models):
-            at = (*one.loc, "models", index)
-            name = _one(_put(entry.model, one.values), at, one, filled, run, members, document)
+            name = names.model(entry.model, (*one.loc, "models", index))
             entries.append({"model": name, "parameters": _put(entry.parameters, one.values)})
-    layouts = {
-        key: _layout(_put(getattr(candidate, key), one.values), (*one.loc, key), one, filled, run, members, document)
-        for key in ("slices", "modules")
-    }
+    layouts = {key: names.layout(getattr(candidate, key), (*one.loc, key)) for key in ("slices", "modules")}
     method = METHODS.get(candidate.merge_method)
     base = BASE if method is not None and method.base == "required" else None
     if candidate.base_model is not None:
-        at = (*one.loc, "base_model")
-        base = _one(_put(candidate.base_model, one.values), at, one, filled, run, members, document)
+        base = names.model(candidate.base_model, (*one.loc, "base_model"))
     if len(document.problems) > before:
         return None
     raw = {
@@ -148,7 +142,7 @@ def _merge(one: _Filled, filled: Mapping[str, _Filled], run: RunSpec, document: 
         **candidate.model_dump(include=set(AS_WRITTEN)),
     }
     try:
-        return Merge(one.name, MergeSpec.model_validate(raw), one.expert, members)
+        return Merge(one.name, MergeSpec.model_validate(raw), one.expert, names.members)
     except ValidationError as errors:
         for complaint in complaints(errors, raw):
             place = complaint.loc
@@ -158,73 +152,64 @@ def _merge(one: _Filled, filled: Mapping[str, _Filled], run: RunSpec, document: 
         return None
 
 
-def _layout(
-    value: Any,
-    loc: Loc,
-    one: _Filled,
-    filled: Mapping[str, _Filled],
-    run: RunSpec,
-    members: dict[str, tuple[str, ...]],
-    document: Document,
-) -> Any:
-    """Slices or modules with every model's name resolved."""
-    if isinstance(value, list):
-        return [_layout(part, (*loc, i), one, filled, run, members, document) for i, part in enumerate(value)]
-    if not isinstance(value, dict):
-        return value
-    return {
-        key: _one(part, (*loc, key), one, filled, run, members, document)
-        if key in ("model", "base_model") and isinstance(part, str)
-        else _layout(part, (*loc, key), one, filled, run, members, document)
-        for key, part in value.items()
-    }
+@dataclass(frozen=True)
+class _Names:
+    """Resolves the models that one candidate names; what it cannot resolve is a problem of the document."""
 
+    one: _Filled
+    filled: Mapping[str, _Filled]
+    run: RunSpec
+    document: Document
+    members: dict[str, tuple[str, ...]]
 
-def _one(
-    name: str,
-    loc: Loc,
-    one: _Filled,
-    filled: Mapping[str, _Filled],
-    run: RunSpec,
-    members: dict[str, tuple[str, ...]],
-    document: Document,
-) -> str:
-    if name.startswith(BEST_OF):
-        found = _matching(name.removeprefix(BEST_OF), filled, one.name)
-        if not found:
-            document.add(loc, f"no candidate matches '{name}'. Known: {', '.join(filled)}.")
-        members[name] = found
+    def model(self, name: str, loc: Loc) -> str:
+        """A model by its own name, or a `best-of` reference, whose members are recorded."""
+        name = str(_put(name, self.one.values))
+        if name.startswith(BEST_OF):
+            found = _matching(name.removeprefix(BEST_OF), self.filled, self.one.name)
+            if not found:
+                self.document.add(loc, f"no candidate matches '{name}'. Known: {', '.join(self.filled)}.")
+            self.members[name] = found
+            return name
+        known = [BASE, *self.run.experts, *self.filled]
+        if name == self.run.base:
+            return BASE
+        if name not in known:
+            hint = did_you_mean(name, known)
+            self.document.add(loc, f"model '{name}' is no expert or candidate of this run. {hint}")
         return name
-    known = [BASE, *run.experts, *filled]
-    if name == run.base:
-        return BASE
-    if name not in known:
-        document.add(loc, f"model '{name}' is no expert or candidate of this run. {did_you_mean(name, known)}")
-    return name
 
+    def each(self, pattern: str) -> list[str]:
+        """All models that `each: pattern` lists."""
+        if pattern == "experts":
+            return list(self.run.experts)
+        found = _matching(pattern.removeprefix(BEST_OF), self.filled, self.one.name)
+        if not found:
+            self.document.add(
+                (*self.one.loc, "models", "each"),
+                f"no candidate matches '{pattern}'. Write 'experts', or a pattern over: {', '.join(self.filled)}.",
+            )
+        if not pattern.startswith(BEST_OF):
+            return list(found)
+        groups: dict[str | None, list[str]] = {}
+        for name in found:
+            groups.setdefault(self.filled[name].expert, []).append(name)
+        for expert, names in groups.items():
+            self.members[pattern if expert is None else f"{pattern} for {expert}"] = tuple(names)
+        return list(self.members)
 
-def _each(
-    pattern: str,
-    one: _Filled,
-    filled: Mapping[str, _Filled],
-    run: RunSpec,
-    members: dict[str, tuple[str, ...]],
-    document: Document,
-) -> list[str]:
-    if pattern == "experts":
-        return list(run.experts)
-    found = _matching(pattern.removeprefix(BEST_OF), filled, one.name)
-    if not found:
-        at = (*one.loc, "models", "each")
-        document.add(at, f"no candidate matches '{pattern}'. Write 'experts', or a pattern over: {', '.join(filled)}.")
-    if not pattern.startswith(BEST_OF):
-        return list(found)
-    groups: dict[str | None, list[str]] = {}
-    for name in found:
-        groups.setdefault(filled[name].expert, []).append(name)
-    for expert, names in groups.items():
-        members[pattern if expert is None else f"{pattern} for {expert}"] = tuple(names)
-    return list(members)
+    def layout(self, value: Any, loc: Loc) -> Any:
+        """Slices or modules with axes filled in and every model's name resolved."""
+        if isinstance(value, list):
+            return [self.layout(part, (*loc, i)) for i, part in enumerate(value)]
+        if not isinstance(value, dict):
+            return _put(value, self.one.values)
+        return {
+            key: self.model(part, (*loc, key))
+            if key in ("model", "base_model") and isinstance(part, str)
+            else self.layout(part, (*loc, key))
+            for key, part in value.items()
+        }
 
 
 def _matching(pattern: str, filled: Mapping[str, _Filled], self_name: str) -> tuple[str, ...]:

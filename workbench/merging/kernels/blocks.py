@@ -102,6 +102,20 @@ def read_delta(address: int, kind: int, start: int, n: int, base: Any, out: Any)
 
 
 @compiled
+def read_all(
+    addresses: Any, kinds: Any, operands: int, about_base: bool, start: int, n: int, base: Any, blocks: Any
+) -> None:
+    """The first `operands` inputs into blocks [operands, BLOCK]: as they are, or about the base's block in `base`."""
+    if about_base:
+        read(addresses[-1], kinds[-1], start, n, base)
+    for e in range(operands):
+        if about_base:
+            read_delta(addresses[e], kinds[e], start, n, base, blocks[e])
+        else:
+            read(addresses[e], kinds[e], start, n, blocks[e])
+
+
+@compiled
 def _round(address: int, n: int, bits: Any) -> Any:
     target = carray(as_u16(address), (n,))
     bad = np.uint32(0)

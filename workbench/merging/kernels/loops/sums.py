@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from workbench.merging.kernels.blocks import BLOCK, INFINITE, LANES, compiled, lane_sum, read, read_delta
+from workbench.merging.kernels.blocks import BLOCK, INFINITE, LANES, compiled, lane_sum, read, read_all, read_delta
 from workbench.merging.kernels.loops.sparse import sparsify
 
 
@@ -83,13 +83,7 @@ def gram(addresses: Any, kinds: Any, operands: int, about_base: bool, total: Any
     at = start
     while at < stop:
         n = min(BLOCK, stop - at)
-        if about_base:
-            read(addresses[-1], kinds[-1], at, n, base)
-        for e in range(operands):
-            if about_base:
-                read_delta(addresses[e], kinds[e], at, n, base, blocks[e])
-            else:
-                read(addresses[e], kinds[e], at, n, blocks[e])
+        read_all(addresses, kinds, operands, about_base, at, n, base, blocks)
         for e in range(operands):
             for f in range(e, operands):
                 total[e, f] += _dot(n, blocks[e], blocks[f], lanes)
@@ -122,13 +116,7 @@ def gram_columns(
     at = start
     while at < stop:
         n = min(BLOCK, stop - at)
-        if about_base:
-            read(addresses[-1], kinds[-1], at, n, base)
-        for e in range(operands):
-            if about_base:
-                read_delta(addresses[e], kinds[e], at, n, base, blocks[e])
-            else:
-                read(addresses[e], kinds[e], at, n, blocks[e])
+        read_all(addresses, kinds, operands, about_base, at, n, base, blocks)
         for e in range(operands):
             for f in range(e, operands):
                 _add_products(n, columns, at, blocks[e], blocks[f], total[e, f])
