@@ -10,13 +10,13 @@ Tensors come by address and element kind, because a merge has any number of inpu
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
-import numba
 import numpy as np
 from numba import carray, types  # type: ignore[attr-defined]
 from numba.extending import intrinsic
+
+from workbench.merging.kernels.compiling import compiled
 
 BLOCK = 2048
 """Elements of a block; also the tile of the random numbers (draws.py)."""
@@ -28,14 +28,6 @@ F32, BF16, DELTA, ZERO = 0, 1, 2, 3
 
 MAGNITUDE = np.uint32(0x7FFFFFFF)
 INFINITE = np.uint32(0x7F800000)
-
-Loop = TypeVar("Loop", bound=Callable[..., Any])
-
-
-def compiled(loop: Loop) -> Loop:
-    """Compile a loop at its first call; later processes find the result beside the source or in the user's cache."""
-    fast: Any = numba.njit(nogil=True, cache=True, error_model="numpy")(loop)
-    return fast  # type: ignore[no-any-return]
 
 
 def _pointer(element: Any) -> Any:

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.merging.kernels.blocks import BLOCK, compiled, read, read_delta
+from workbench.merging.kernels.blocks import BLOCK, read, read_delta
+from workbench.merging.kernels.compiling import compiled
 from workbench.merging.kernels.cpu import inputs_of
 from workbench.merging.kernels.group import Group
 from workbench.merging.kernels.workers import Workers

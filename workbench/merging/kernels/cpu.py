@@ -75,14 +75,15 @@ class CpuPasses:
         self._each(group.n, lambda a, b: scores.mask(*inputs, by, i, factors, group.columns, rule, out, a, b))
         return Mask(out)
 
-    def ranks(self, group: Group, i: int) -> NDArray[np.uint32]:
+    def ranks(self, group: Group, i: int) -> NDArray[Any]:
         """Rank of every element of |task vector i| in its row [n], by sorting (magnitude, column) in each row."""
-        inputs, columns, out = inputs_of(group), group.columns, np.empty(group.n, np.uint32)
+        size = np.uint16 if group.ranked <= 1 << 16 else np.uint32
+        inputs, columns, out = inputs_of(group), group.columns, np.empty(group.n, size)
         if len(group.shape) > 2:  # rare, and ranked along an axis that is not the last
             everything = np.array([0], np.uint32), np.array([2**32 - 1], np.uint32)
             _, pairs = self.keys(group, Magnitude(i)).bracket(*everything)
             order = (pairs >> np.uint64(32)).reshape(group.shape).argsort(axis=1, kind="stable")
-            return order.argsort(axis=1).astype(np.uint32).reshape(-1)
+            return order.argsort(axis=1).astype(size).reshape(-1)
 
         def run(start: int, stop: int) -> None:
             keys = np.empty(stop - start, np.uint64)
@@ -273,8 +274,9 @@ def _rule(keep: Keep) -> NDArray[np.int64]:
     if isinstance(keep, Draw):
         return np.array([sparse.KEEP_DRAW, 0, 0, 0, 0, keep.bound, _signed(keep.key), 0, 0, 0], np.int64)
     if isinstance(keep, Ranked):
-        tables = (_address(keep.ranks), _address(keep.bounds), _address(keep.scales))
-        return np.array([sparse.KEEP_RANKED, len(keep.bounds), 0, 0, 0, 0, _signed(keep.key), *tables], np.int64)
+        tables = (_address(keep.ranks), _address(keep.bounds), 0 if keep.scales is None else _address(keep.scales))
+        sizes = (len(keep.bounds), keep.ranks.itemsize)
+        return np.array([sparse.KEEP_RANKED, *sizes, 0, 0, 0, _signed(keep.key), *tables], np.int64)
     return np.array([sparse.KEEP_MASK, *[0] * 6, _address(keep.bytes), 0, 0], np.int64)
 
 

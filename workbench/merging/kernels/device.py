@@ -167,8 +167,9 @@ class DevicePasses:
             return torch.zeros_like(delta)
         if isinstance(keep, Ranked):
             bounds = torch.from_numpy(keep.bounds.astype(np.int64)).to(self.device)[keep.ranks]
-            scales = torch.from_numpy(keep.scales).to(self.device)[keep.ranks]
-            return torch.where(draws(len(delta), keep.key, self.device) < bounds, delta * scales, 0.0)
+            if keep.scales is not None:
+                delta = delta * torch.from_numpy(keep.scales).to(self.device)[keep.ranks]
+            return torch.where(draws(len(delta), keep.key, self.device) < bounds, delta, 0.0)
         if isinstance(keep, Mask):
             stays = keep.bytes
         elif isinstance(keep, Draw):

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from workbench.merging.kernels.blocks import BLOCK, compiled
+from workbench.merging.kernels.blocks import BLOCK
+from workbench.merging.kernels.compiling import compiled
 
 QUARTER = BLOCK // 4
 ROUNDS = 7

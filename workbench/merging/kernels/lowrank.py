@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.merging.kernels.blocks import compiled
+from workbench.merging.kernels.compiling import compiled
 from workbench.merging.kernels.workers import Workers
 
 

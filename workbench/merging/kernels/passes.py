@@ -79,12 +79,12 @@ class Draw:
 class Ranked:
     """Elements whose random number lies below the bound of their rank stay, multiplied with the scale of their rank.
 
-    `ranks` [n] on the passes' device; bounds [ranks] (of 2^32) and scales [ranks] by rank.
+    `ranks` [n] on the passes' device; bounds [ranks] (of 2^32) and scales [ranks], if there are any, by rank.
     """
 
     ranks: Any
     bounds: NDArray[np.uint32]
-    scales: NDArray[np.float32]
+    scales: NDArray[np.float32] | None
     key: int
 
 

@@ -95,7 +95,7 @@ def della_magprune(passes: Passes, group: Group, i: int, settings: Settings) -> 
     count = group.ranked
     share = np.arange(count) / (count - 1) if count > 1 else np.array([0.5])  # where mergekit divides by zero
     stays = (density - epsilon) + share * 2 * epsilon
-    scales = (1 / stays if settings["variant"] == "paper" else np.ones(count)).astype(np.float32)
+    scales = (1 / stays).astype(np.float32) if settings["variant"] == "paper" else None
     bounds = np.array([below(probability) for probability in stays], np.uint32)
     ranks = group.memo((*group.about(i), "ranks"), lambda: passes.ranks(group, i))
     return Ranked(ranks, bounds, scales, _key(group, i, settings))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from workbench.merging.kernels.blocks import compiled
+from workbench.merging.kernels.compiling import compiled
 
 
 @compiled

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from workbench.merging.kernels.blocks import BLOCK, compiled, read, read_delta, write
+from workbench.merging.kernels.blocks import BLOCK, read, read_delta, write
+from workbench.merging.kernels.compiling import compiled
 from workbench.merging.kernels.loops.elements import add, add_scaled, divide, multiply
 from workbench.merging.kernels.loops.sparse import sparsify
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from workbench.merging.kernels.blocks import BLOCK, MAGNITUDE, compiled, read, read_delta
+from workbench.merging.kernels.blocks import BLOCK, MAGNITUDE, read, read_delta
+from workbench.merging.kernels.compiling import compiled
 from workbench.merging.kernels.loops.elements import add, divide
 from workbench.merging.kernels.loops.sparse import EVERY_BIT, band, clip
 

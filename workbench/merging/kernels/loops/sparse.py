@@ -1,7 +1,7 @@
 """What stays of a task vector; and the ranks within rows that DELLA goes by.
 
-`rule` [10] int64 is a Keep in numbers: kind, low, first, last, high, high_last or bound, key, address of mask or ranks,
-of bounds, of scales.
+`rule` [10] int64 is a Keep in numbers: kind, low or how many bounds, first or bytes of a rank, last, high, high_last or
+bound, key, address of mask or ranks, of bounds, of scales or 0.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numba import carray  # type: ignore[attr-defined]
 
-from workbench.merging.kernels.blocks import BLOCK, MAGNITUDE, as_f32, as_u8, as_u32, compiled, read, read_delta
+from workbench.merging.kernels.blocks import BLOCK, MAGNITUDE, as_f32, as_u8, as_u16, as_u32, read, read_delta
+from workbench.merging.kernels.compiling import compiled
 from workbench.merging.kernels.draws import draw
 
 EVERY_BIT = np.uint32(0xFFFFFFFF)
@@ -41,11 +42,23 @@ def _drawn(n: int, random: Any, bound: Any, stays: Any) -> None:
 
 
 @compiled
-def _ranked(n: int, ranks: Any, random: Any, bounds: Any, scales: Any, block: Any) -> None:
+def _times_rank(n: int, ranks: Any, scales: Any, block: Any) -> None:
     for j in range(n):
-        rank = ranks[j]
-        bound, value = bounds[rank], block[j] * scales[rank]  # read in any case: a branch on chance is never foreseen
+        block[j] *= scales[ranks[j]]
+
+
+@compiled
+def _ranked(n: int, ranks: Any, random: Any, bounds: Any, block: Any) -> None:
+    for j in range(n):
+        bound, value = bounds[ranks[j]], block[j]  # read in any case: a branch on chance is never foreseen
         block[j] = value if random[j] < bound else np.float32(0)
+
+
+@compiled
+def _by_rank(n: int, ranks: Any, random: Any, bounds: Any, scales: int, block: Any) -> None:
+    if scales:
+        _times_rank(n, ranks, carray(as_f32(scales), (len(bounds),)), block)
+    _ranked(n, ranks, random, bounds, block)
 
 
 @compiled
@@ -68,11 +81,11 @@ def sparsify(rule: Any, at: int, n: int, block: Any, random: Any, stays: Any) ->
         return
     if kind == KEEP_RANKED:
         draw(at, rule[6], random)
-        columns = rule[1]
-        _ranked(
-            n, carray(as_u32(rule[7] + 4 * at), (n,)), random, carray(as_u32(rule[8]), (columns,)),
-            carray(as_f32(rule[9]), (columns,)), block,
-        )  # fmt: skip
+        bounds = carray(as_u32(rule[8]), (rule[1],))
+        if rule[2] == 2:
+            _by_rank(n, carray(as_u16(rule[7] + 2 * at), (n,)), random, bounds, rule[9], block)
+        else:
+            _by_rank(n, carray(as_u32(rule[7] + 4 * at), (n,)), random, bounds, rule[9], block)
         return
     if kind == KEEP_DRAW:
         draw(at, rule[6], random)
@@ -106,5 +119,5 @@ def spread_ranks(keys: Any, columns: int, out: Any, start: int, stop: int) -> No
     at = start
     while at < stop:
         for rank in range(columns):
-            out[at + np.int64(keys[at - start + rank] & np.uint64(0xFFFFFFFF))] = np.uint32(rank)
+            out[at + np.int64(keys[at - start + rank] & np.uint64(0xFFFFFFFF))] = rank
         at += columns

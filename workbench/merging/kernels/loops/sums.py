@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from workbench.merging.kernels.blocks import BLOCK, INFINITE, LANES, compiled, lane_sum, read, read_all, read_delta
+from workbench.merging.kernels.blocks import BLOCK, INFINITE, LANES, lane_sum, read, read_all, read_delta
+from workbench.merging.kernels.compiling import compiled
 from workbench.merging.kernels.loops.sparse import sparsify
 
 
