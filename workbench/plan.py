@@ -13,7 +13,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
-from workbench.data.sources import SOURCES, missing
+from workbench.data.catalogue import SOURCES
+from workbench.data.sources import missing
 from workbench.errors import UserError
 from workbench.ids import Plain, content_id, file_sha256, folder_sha256
 from workbench.records import Role, Unavailable

@@ -212,7 +212,7 @@ def write_handoff(context: Context, out: Path) -> None:
 
 def licences(plan: Plan) -> tuple[str, ...]:
     """Licences of the base and of every source that an expert of the run read, each once."""
-    from workbench.data.sources import SOURCES
+    from workbench.data.catalogue import SOURCES
 
     found = [f"{plan.declared.run.base}: {plan.declared.base.licence}"]
     for expert in plan.declared.experts.values():

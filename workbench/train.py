@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from workbench.data.sources import SOURCES
+from workbench.data.catalogue import SOURCES
 from workbench.plan import Step, adapter_step, base_step
 from workbench.progress import Progress
 from workbench.provenance import capture

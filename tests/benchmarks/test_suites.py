@@ -9,7 +9,7 @@ import pytest
 import yaml
 from lm_eval.tasks import TaskManager
 
-from workbench.data.sources import SOURCES
+from workbench.data.catalogue import SOURCES
 
 SUITE_FOLDER = Path(__file__).parents[2] / "benchmarks" / "suites"
 

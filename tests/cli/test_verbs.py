@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import save_file
 
 from workbench.cli.main import VERBS
-from workbench.data.sources import SOURCES
+from workbench.data.catalogue import SOURCES
 from workbench.errors import StepFailed
 from workbench.plan import plan
 from workbench.provenance import capture

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from workbench.data.catalogue import SOURCES, RemoteFile, Source
 from workbench.data.formats import FORMATS, Example, examples, formats_of
-from workbench.data.sources import SOURCES, RemoteFile, Source, fetch, missing, path_of
+from workbench.data.sources import fetch, missing, path_of
 from workbench.errors import DataMissing
 
 MTS, ACI = "MTS-Dialog-TrainingSet.csv", "train.csv"

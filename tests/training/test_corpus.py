@@ -7,8 +7,8 @@ import random
 import pytest
 import tiny
 
+from workbench.data.catalogue import SOURCES
 from workbench.data.formats import FORMATS, Example
-from workbench.data.sources import SOURCES
 from workbench.specs.models import Corpus
 from workbench.training.corpus import Reading, read
 

@@ -6,7 +6,8 @@ import argparse
 import os
 
 from workbench.cli.console import console
-from workbench.data.sources import SOURCES, fetch, missing
+from workbench.data.catalogue import SOURCES
+from workbench.data.sources import fetch, missing
 from workbench.errors import UserError
 from workbench.specs.load import did_you_mean
 

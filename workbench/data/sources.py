@@ -1,4 +1,4 @@
-"""Where each source of data comes from: files at a pinned commit, their sha256, licence and attribution.
+"""The files of a source on this machine.
 
 A source is looked up in the mirror first (`WORKBENCH_MIRROR`, a folder of <source>/<file>), then in the user's cache.
 Only `fetch` goes to the network. A file whose checksum differs is refused wherever it was found.
@@ -7,104 +7,11 @@ Only `fetch` goes to the network. A file whose checksum differs is refused where
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
+from workbench.data.catalogue import SOURCES
 from workbench.errors import DataMissing
 from workbench.ids import file_sha256
-
-
-@dataclass(frozen=True)
-class RemoteFile:
-    """One file of a source: its name here, its address at the pinned commit, and its sha256."""
-
-    name: str
-    url: str
-    sha256: str
-
-
-@dataclass(frozen=True)
-class Source:
-    """A source of data with its licence; `files` is empty for data that an installed Python package carries."""
-
-    name: str
-    licence: str
-    attribution: str
-    files: tuple[RemoteFile, ...] = ()
-    package: str | None = None
-
-
-def _github(repo: str, commit: str, folder: str, *files: tuple[str, str]) -> tuple[RemoteFile, ...]:
-    root = f"https://raw.githubusercontent.com/{repo}/{commit}/{folder}"
-    return tuple(RemoteFile(name, root + name, sha256) for name, sha256 in files)
-
-
-SOURCES: dict[str, Source] = {
-    source.name: source
-    for source in (
-        Source(
-            "icd10cm",
-            "public domain (US government tables; ICD-10 base (c) WHO)",
-            "ICD-10-CM tabular list, NCHS / CMS, through the Python package simple-icd-10-cm (MIT)",
-            package="simple-icd-10-cm",
-        ),
-        Source(
-            "mts-dialog",
-            "CC BY 4.0",
-            "MTS-Dialog, Ben Abacha et al. 2023 (EACL), github.com/abachaa/MTS-Dialog",
-            _github(
-                "abachaa/MTS-Dialog",
-                "3ff0801933608d6f570468c13125125fb5cabdea",
-                "Main-Dataset/",
-                ("MTS-Dialog-TrainingSet.csv", "65a28681dd59fc159681ea026e44610f2af7bc64a0e7f892d763eb03d9f503dc"),
-                ("MTS-Dialog-ValidationSet.csv", "227206520c4534381c0d7fba6d3f09319a9af5a6d9603a93c0341af1198e3958"),
-                (
-                    "MTS-Dialog-TestSet-1-MEDIQA-Chat-2023.csv",
-                    "b4d38dd2c99b2e9860099abcf653f1e0f3e9b69f9fcc45be2a2699b37a4d2f37",
-                ),
-            ),
-        ),
-        Source(
-            "aci-bench",
-            "CC BY 4.0",
-            "ACI-Bench, Yim et al. 2023 (Scientific Data), github.com/wyim/aci-bench",
-            _github(
-                "wyim/aci-bench",
-                "b909b2bb9cf1d19de08df15cddde7bd0179665e4",
-                "data/challenge_data/",
-                ("train.csv", "6c778d4ac5e6cc6f1964786f9286e8d765c210f22ed6b57f83aff8497409cea4"),
-                ("valid.csv", "6629e89e3fb409d2b3eceab60dc7b32fe1d3fb8d4e07795039284965522aa4d0"),
-                ("clinicalnlp_taskB_test1.csv", "5cc4008e68545f84913744a8e493a58bdf17ba7e1b7a0be46d6943d6bfca9471"),
-            ),
-        ),
-        Source(
-            "meqsum",
-            "CC BY 4.0",
-            "MeQSum, Ben Abacha & Demner-Fushman 2019 (ACL), github.com/abachaa/MeQSum",
-            _github(
-                "abachaa/MeQSum",
-                "51e36cf65c12602333b6fdc3ae8ecf10430529f7",
-                "",
-                (
-                    "MeQSum_ACL2019_BenAbacha_Demner-Fushman.xlsx",
-                    "abedd939d5014306ca576522416bf69103e85dc8fcf1668a4099e8b84a39eeea",
-                ),
-            ),
-        ),
-        Source(
-            "pubmedqa",
-            "MIT",
-            "PubMedQA, Jin et al. 2019 (EMNLP), github.com/pubmedqa/pubmedqa",
-            _github(
-                "pubmedqa/pubmedqa",
-                "1cbae8e92f72f20c8d3747cbb3bf5bc53554d997",
-                "data/",
-                ("ori_pqal.json", "8b3276be8942ebbd77f3ddcda12c1749bf0e490045a736fd8438ee40cf37a41d"),
-                ("test_ground_truth.json", "939fe566f09017d13b1ca64d2ddfee0bc2374b366048152997669cccedc44d51"),
-            ),
-        ),
-    )
-}
 
 
 def cache_folder() -> Path:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from workbench.data.catalogue import SOURCES
 from workbench.data.formats import FORMATS, formats_of
-from workbench.data.sources import SOURCES
 from workbench.specs.expand import ALIGNED, BASE, Merge, expand
 from workbench.specs.load import Document, Spec, did_you_mean, raise_problems, read_yaml, validate
 from workbench.specs.models import BaseSpec, ExpertSpec

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from workbench.data.catalogue import SOURCES
 from workbench.data.formats import Example, examples
-from workbench.data.sources import SOURCES
 from workbench.specs.models import Corpus
 
 

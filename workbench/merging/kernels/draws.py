@@ -11,6 +11,7 @@ import hashlib
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from workbench.merging.kernels.blocks import BLOCK
 from workbench.merging.kernels.compiling import compiled
@@ -28,9 +29,9 @@ def key_of(seed: int, tensor: str, expert: str) -> int:
     return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little")
 
 
-def below(probability: float) -> int:
-    """The 32-bit bound that a draw lies below with this probability, to 2^-32."""
-    return min(max(round(probability * 2**32), 0), 2**32 - 1)
+def below(probability: float | NDArray[np.float64]) -> NDArray[np.uint32]:
+    """The 32-bit bounds that a draw lies below with these probabilities, to 2^-32; shaped like them."""
+    return np.rint(np.multiply(probability, 2.0**32)).clip(0, 2**32 - 1).astype(np.uint32)
 
 
 @compiled

@@ -79,7 +79,7 @@ def magnitude_outliers(passes: Passes, group: Group, i: int, settings: Settings)
 def random(passes: Passes, group: Group, i: int, settings: Settings) -> Keep:
     """DARE: every element stays with probability density."""
     density = settings["density"]
-    return All() if density >= 1 else Draw(below(density), _key(group, i, settings))
+    return All() if density >= 1 else Draw(int(below(density)), _key(group, i, settings))
 
 
 def della_magprune(passes: Passes, group: Group, i: int, settings: Settings) -> Keep:
@@ -96,9 +96,8 @@ def della_magprune(passes: Passes, group: Group, i: int, settings: Settings) -> 
     share = np.arange(count) / (count - 1) if count > 1 else np.array([0.5])  # where mergekit divides by zero
     stays = (density - epsilon) + share * 2 * epsilon
     scales = (1 / stays).astype(np.float32) if settings["variant"] == "paper" else None
-    bounds = np.array([below(probability) for probability in stays], np.uint32)
     ranks = group.memo((*group.about(i), "ranks"), lambda: passes.ranks(group, i))
-    return Ranked(ranks, bounds, scales, _key(group, i, settings))
+    return Ranked(ranks, below(stays), scales, _key(group, i, settings))
 
 
 def _key(group: Group, i: int, settings: Settings) -> int:
