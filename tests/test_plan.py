@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from workbench.data.catalogue import SOURCES, RemoteFile, Source
+from workbench.data.catalogue import SOURCES
+from workbench.data.source import RemoteFile, Source
 from workbench.errors import UserError
 from workbench.plan import Plan, Step, plan
 from workbench.specs.project import load_run

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from workbench.data.catalogue import SOURCES, RemoteFile, Source
+from workbench.data.catalogue import SOURCES
 from workbench.data.formats import FORMATS, Example, examples, formats_of
+from workbench.data.source import RemoteFile, Source
 from workbench.data.sources import fetch, missing, path_of
 from workbench.errors import DataMissing
 

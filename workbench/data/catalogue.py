@@ -2,33 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True)
-class RemoteFile:
-    """One file of a source: its name here, its address at the pinned commit, and its sha256."""
-
-    name: str
-    url: str
-    sha256: str
-
-
-@dataclass(frozen=True)
-class Source:
-    """A source of data with its licence; `files` is empty for data that an installed Python package carries."""
-
-    name: str
-    licence: str
-    attribution: str
-    files: tuple[RemoteFile, ...] = ()
-    package: str | None = None
-
-
-def _github(repo: str, commit: str, folder: str, *files: tuple[str, str]) -> tuple[RemoteFile, ...]:
-    root = f"https://raw.githubusercontent.com/{repo}/{commit}/{folder}"
-    return tuple(RemoteFile(name, root + name, sha256) for name, sha256 in files)
-
+from workbench.data.source import Source, from_github
 
 SOURCES: dict[str, Source] = {
     source.name: source
@@ -43,7 +17,7 @@ SOURCES: dict[str, Source] = {
             "mts-dialog",
             "CC BY 4.0",
             "MTS-Dialog, Ben Abacha et al. 2023 (EACL), github.com/abachaa/MTS-Dialog",
-            _github(
+            from_github(
                 "abachaa/MTS-Dialog",
                 "3ff0801933608d6f570468c13125125fb5cabdea",
                 "Main-Dataset/",
@@ -59,7 +33,7 @@ SOURCES: dict[str, Source] = {
             "aci-bench",
             "CC BY 4.0",
             "ACI-Bench, Yim et al. 2023 (Scientific Data), github.com/wyim/aci-bench",
-            _github(
+            from_github(
                 "wyim/aci-bench",
                 "b909b2bb9cf1d19de08df15cddde7bd0179665e4",
                 "data/challenge_data/",
@@ -74,7 +48,7 @@ SOURCES: dict[str, Source] = {
             "meqsum",
             "CC BY 4.0",
             "MeQSum, Ben Abacha & Demner-Fushman 2019 (ACL), github.com/abachaa/MeQSum",
-            _github(
+            from_github(
                 "abachaa/MeQSum",
                 "51e36cf65c12602333b6fdc3ae8ecf10430529f7",
                 "",
@@ -88,7 +62,7 @@ SOURCES: dict[str, Source] = {
             "pubmedqa",
             "MIT",
             "PubMedQA, Jin et al. 2019 (EMNLP), github.com/pubmedqa/pubmedqa",
-            _github(
+            from_github(
                 "pubmedqa/pubmedqa",
                 "1cbae8e92f72f20c8d3747cbb3bf5bc53554d997",
                 "data/",
@@ -100,7 +74,7 @@ SOURCES: dict[str, Source] = {
             "medicationqa",
             "no licence stated (by staff of the US National Library of Medicine; answers quote web pages)",
             "MedicationQA, Ben Abacha et al. 2019 (MedInfo), github.com/abachaa/Medication_QA_MedInfo2019",
-            _github(
+            from_github(
                 "abachaa/Medication_QA_MedInfo2019",
                 "8756adc5f4bb99f6bcff690a13921337d9f9bb7e",
                 "",
@@ -114,7 +88,7 @@ SOURCES: dict[str, Source] = {
             "medec-ms",
             "CC BY 4.0",
             "MEDEC (MS part), Ben Abacha et al. 2025, github.com/abachaa/MEDEC",
-            _github(
+            from_github(
                 "abachaa/MEDEC",
                 "70268d24e3ce0cd6d0e099ff7bfd4966f2bbcc28",
                 "",
@@ -132,7 +106,7 @@ SOURCES: dict[str, Source] = {
             "mediqa-oe",
             "CDLA-Permissive-2.0",
             "MEDIQA-OE 2025, Corbeil et al., github.com/jpcorb20/mediqa-oe",
-            _github(
+            from_github(
                 "jpcorb20/mediqa-oe",
                 "2cd3ca5476f0a3d5ed6f3587c2a88a6da8785bdc",
                 "data/",
@@ -144,7 +118,7 @@ SOURCES: dict[str, Source] = {
             "sdoh-nli",
             "CC BY 4.0",
             "SDOH-NLI, Lelkes et al. 2023 (EMNLP Findings), github.com/google-research-datasets/SDOH-NLI",
-            _github(
+            from_github(
                 "google-research-datasets/SDOH-NLI",
                 "9fc408b05d08e13756aa7440af532a36db33bab2",
                 "",
@@ -157,7 +131,7 @@ SOURCES: dict[str, Source] = {
             "k-qa",
             "MIT",
             "K-QA, Manes et al. 2024, github.com/Itaymanes/K-QA",
-            _github(
+            from_github(
                 "Itaymanes/K-QA",
                 "ef403d012e199fcfa0d8c02b38a96ff95164f4d0",
                 "dataset/",
@@ -168,7 +142,7 @@ SOURCES: dict[str, Source] = {
             "rqe-amia2016",
             "CC BY 4.0",
             "RQE, Ben Abacha & Demner-Fushman 2016 (AMIA), github.com/abachaa/RQE_Data_AMIA2016",
-            _github(
+            from_github(
                 "abachaa/RQE_Data_AMIA2016",
                 "9302fb9a55a437944ba6ce21a30023463a94a136",
                 "",
