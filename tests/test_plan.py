@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -201,9 +202,20 @@ def test_an_expert_is_known_by_its_data(planned: Callable[[], Plan], monkeypatch
     before = planned()
     data = named(before, "adapter", "code").spec["corpora"][0]["data"]
     assert data == {"simple-icd-10-cm": version("simple-icd-10-cm")}
-    files = (RemoteFile("train.csv", "https://example.org/train.csv", "1" * 64),)
-    monkeypatch.setitem(SOURCES, "mts-dialog", Source("mts-dialog", "CC BY 4.0", "test", files))
+    read = RemoteFile("MTS-Dialog-TrainingSet.csv", "https://example.org/train.csv", "1" * 64)
+    others = tuple(file for file in SOURCES["mts-dialog"].files if file.name != read.name)
+    monkeypatch.setitem(SOURCES, "mts-dialog", Source("mts-dialog", "CC BY 4.0", "test", (read, *others)))
     assert {"adapter notes", "expert notes"} <= changed(before, planned())
+
+
+def test_files_that_an_expert_does_not_read_are_no_part_of_it(
+    planned: Callable[[], Plan], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = planned()
+    more = RemoteFile("another.csv", "https://example.org/another.csv", "1" * 64)
+    source = SOURCES["mts-dialog"]
+    monkeypatch.setitem(SOURCES, "mts-dialog", replace(source, files=(*source.files, more)))
+    assert not changed(before, planned())
 
 
 def test_a_local_base_is_known_by_its_bytes_and_not_by_its_place(
@@ -270,7 +282,7 @@ def test_a_task_is_scored_as_soon_as_its_data_are_here_and_whole(
     sha256 = hashlib.sha256(b"items").hexdigest()
     files = (RemoteFile("items.csv", "https://example.org/items.csv", sha256),)
     monkeypatch.setitem(SOURCES, "meqsum", Source("meqsum", "CC BY 4.0", "test", files))
-    change("benchmarks/suites/small_test.yaml", "metric: rouge1", "metric: rouge1, source: meqsum")
+    change("benchmarks/suites/small_test.yaml", "metric: rouge1", "metric: rouge1, sources: [meqsum]")
     without = planned()
     assert [missing.task for missing in without.unavailable] == ["summary"]
     file = tmp_path / "mirror" / "meqsum" / "items.csv"

@@ -36,7 +36,7 @@ candidates:
     merge_method: dare_ties
     seed: 7
     models: {each: best-of slerp-*, parameters: {weight: 0.5, density: 0.5}}
-score: {validation: mini_validation, test: mini_test, limit: 2}
+score: {validation: mini_validation, test: mini, limit: 2}
 handoff:
   seed: 5
   sft: {lr: 1.0e-4, data: sft.jsonl, max_steps: 1, batch_size: 2, max_length: 256}
@@ -74,7 +74,7 @@ def test_the_board_has_every_model_and_labels_what_is_shortened(project: Path) -
     for model in ("base", "medcode", "clinical", "slerp-medcode", "slerp-clinical", "dare-ties", "aligned"):
         assert model in board
     assert "shortened run: 1 SFT + 1 DPO steps" in board
-    assert "the first 2 items" in board
+    assert "2 items of every task" in board
 
 
 def test_a_merge_of_real_weights_loads_and_speaks(project: Path) -> None:

@@ -188,7 +188,7 @@ def test_a_model_from_outside_gets_the_scores_that_the_run_would_give_it(
     (expert,) = (runs / "store" / "expert").glob("codes-*")
     outside = tiny.copy(expert, tmp_path / "outside")
     (outside / "README.md").write_text("Other bytes, the same weights.")
-    command = ["score", str(small), "--model", str(outside), "--name", "outsider", "--runs", str(runs)]
+    command = ["score", str(outside), "--run", str(small), "--name", "outsider", "--runs", str(runs)]
     assert cli.run(command) == 0
     for role in ("validation", "test"):
         (ours,) = (runs / "store" / "score").glob(f"outsider-{role}-*/scores.json")

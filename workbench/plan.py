@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from workbench.data.catalogue import SOURCES
+from workbench.data.formats import READS
 from workbench.data.sources import missing
 from workbench.errors import UserError
 from workbench.ids import Plain, content_id, file_sha256, folder_sha256
@@ -21,7 +22,7 @@ from workbench.records import Role, Unavailable
 from workbench.specs.expand import BASE, Merge
 from workbench.specs.models import BaseSpec, ExpertSpec
 from workbench.specs.project import Declared, Project
-from workbench.specs.run import Handoff, Stage
+from workbench.specs.run import Asking, Handoff, Stage
 from workbench.specs.suite import SuiteSpec, TaskEntry
 
 StepKind = Literal["base", "adapter", "expert", "merge", "score", "pick", "select", "align"]
@@ -94,17 +95,24 @@ def adapter_step(name: str, spec: ExpertSpec, base: Step) -> Step:
     """The step that trains an expert. How often it saves a checkpoint is no part of its id; its data are."""
     # Defaults are left out, so that a new option at its default does not make every trained expert another one.
     train = spec.train.model_dump(exclude={"save_steps"}, exclude_defaults=True)
-    corpora = [{**c.model_dump(exclude_defaults=True), "data": _data(c.source)} for c in spec.corpora]
+    corpora = [{**c.model_dump(exclude_defaults=True), "data": _data(c.source, c.format)} for c in spec.corpora]
     lora = spec.lora.model_dump() if spec.lora else None
     plain = {"corpora": corpora, "lora": lora, "full": spec.full, "train": train, "seed": spec.seed}
     return Step("adapter", name, plain, (base.id,), {"spec": spec})
 
 
-def _data(source: str) -> Plain:
+def _data(source: str, format: str) -> Plain:
     found = SOURCES[source]
     if found.package:
         return {found.package: version(found.package)}
-    return {file.name: file.sha256 for file in found.files}
+    return {file.name: file.sha256 for file in found.files if file.name in READS[source, format]}
+
+
+def score_step(name: str, role: Role, tasks: Plain, how: Asking, model_id: str, project: Project) -> Step:
+    """The step that scores a model on the tasks of a suite. The batch size is no part of its id."""
+    spec = {"role": role, "tasks": tasks, "limit": how.limit, "dtype": how.dtype, "chat": how.chat}
+    options = {"batch_size": how.batch_size, "tasks": project.tasks}
+    return Step("score", f"{name}-{role}", spec, (model_id,), options)
 
 
 def plan(declared: Declared) -> Plan:
@@ -121,7 +129,7 @@ class _Planner:
         self.models: dict[str, Step] = {}
         self.scored: dict[str, Scored] = {}
         self.suites: dict[Role, tuple[Plain, tuple[Unavailable, ...]]] = {
-            role: _tasks(declared.suites[role], declared.project) for role in _roles()
+            role: tasks_of(declared.suites[role], declared.project) for role in _roles()
         }
 
     def add(self, step: Step) -> Step:
@@ -172,9 +180,7 @@ class _Planner:
         scores: dict[Role, Step] = {}
         for role in _roles():
             tasks, _ = self.suites[role]
-            spec = {"role": role, "tasks": tasks, "limit": score.limit, "dtype": score.dtype}
-            options = {"batch_size": score.batch_size, "tasks": self.declared.project.tasks}
-            scores[role] = self.add(Step("score", f"{name}-{role}", spec, (model.id,), options))
+            scores[role] = self.add(score_step(name, role, tasks, score, model.id, self.declared.project))
         self.scored[name] = Scored(name, model, scores)
 
     def align(self, handoff: Handoff | None, select: Step) -> Step | None:
@@ -206,20 +212,20 @@ def _roles() -> tuple[Role, Role]:
     return ("validation", "test")
 
 
-def _tasks(suite: SuiteSpec, project: Project) -> tuple[Plain, tuple[Unavailable, ...]]:
+def tasks_of(suite: SuiteSpec, project: Project) -> tuple[Plain, tuple[Unavailable, ...]]:
     """The tasks of a suite whose data are at hand, with the version of their definition; and the others."""
     folders = project.task_folders()
     shared = sorted(path for path in project.tasks.iterdir() if path.is_file())
     common = {path.name: file_sha256(path) for path in shared}
     tasks, unavailable = [], []
     for entry in suite.tasks:
-        if entry.source and (reason := missing(entry.source)):
-            unavailable.append(Unavailable(entry.name, suite.role, reason))
+        if reasons := [reason for source in entry.sources if (reason := missing(source))]:
+            unavailable.append(Unavailable(entry.name, suite.role, " ".join(reasons)))
             continue
         tasks.append(dict(_task(entry, folders[entry.task], common)))
     return tasks, tuple(unavailable)
 
 
 def _task(entry: TaskEntry, folder: Path, common: Plain) -> Iterator[tuple[str, Plain]]:
-    yield from entry.model_dump(exclude={"source"}).items()
+    yield from entry.model_dump(exclude={"sources"}).items()
     yield "definition", content_id("task", 1, common, [folder_sha256(folder)])

@@ -25,8 +25,10 @@ class ScoreRow:
     """One score of one model on one task. A score is a record, never a bare number.
 
     `value` and `stderr` are None when undefined (no item, or all unscored); they are never 0 in that case.
-    `n` counts scored items, `unscored` those that could not be scored or parsed. `in_mean` says whether the suite's
-    unweighted mean includes this task (perplexities are shown, not averaged).
+    `n` counts scored items, `unscored` those that could not be scored. Of the scored, `unparsable` gave no answer that
+    could be read and scored 0 (None where the task reads no answers), and `cut` did not fit the model's context and
+    were asked without their beginning. `in_mean` says whether the suite's unweighted mean includes this task
+    (perplexities are shown, not averaged).
     """
 
     model: str
@@ -42,6 +44,8 @@ class ScoreRow:
     higher_is_better: bool
     in_mean: bool
     chance: float | None = None
+    unparsable: int | None = None
+    cut: int = 0
     commit: str = "unknown"
     dirty: bool = False
 
@@ -53,6 +57,48 @@ class Unavailable:
     task: str
     role: Role
     reason: str
+
+
+@dataclass(frozen=True)
+class SharedItem:
+    """An item that shares runs of words with a training corpus: `share` of its runs stand there, above 0 to 1.
+
+    `item` is its id, or its number in the task; `doc_hash` is lm-eval's hash of it, by which its results are known.
+    """
+
+    item: str
+    doc_hash: str
+    share: float
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """Which of a task's `items` share a run of words with what one expert reads. `task` is the name of its column."""
+
+    expert: str
+    task: str
+    role: Role
+    items: int
+    shared: tuple[SharedItem, ...]
+
+
+@dataclass(frozen=True)
+class CleanScore:
+    """A score as on the board, and beside it that over the items which share no run of words with any corpus.
+
+    `clean_value` is None when no item is left, and when the metric is more than a mean over items.
+    """
+
+    model: str
+    task: str
+    role: Role
+    metric: str
+    n: int
+    value: float | None
+    stderr: float | None
+    clean_n: int
+    clean_value: float | None
+    clean_stderr: float | None
 
 
 @dataclass(frozen=True)

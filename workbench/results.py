@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from workbench.records import Role, ScoreRow, plain
+from workbench.ids import Plain, content_id
+from workbench.plan import Plan, Step
+from workbench.records import CleanScore, Overlap, Role, ScoreRow, SharedItem, plain
 from workbench.run import Walk
 from workbench.specs.expand import BASE
 from workbench.steps import Context, rows_of, selection_of, write_handoff
-from workbench.store import write_json, write_text
+from workbench.store import Store, write_json, write_text
 
 if TYPE_CHECKING:
     from workbench.board.page import Board
@@ -22,6 +25,8 @@ ROLES: tuple[Role, ...] = ("validation", "test")
 KNOWLEDGE_RECALL = (
     "icd10cm tasks measure knowledge recall: the medcode expert reads the code tables, never the questions."
 )
+OVERLAP_VERSION = 1
+"""Raised when the comparison changes: overlaps found by older code are then found again."""
 SYNTHETIC = "mini_* items are synthetic, written for this project and reviewed by no clinician: a demo, never a claim."
 
 
@@ -83,6 +88,7 @@ def board_of(context: Context, extra: Iterable[ScoreRow] = ()) -> Board | None:
     if not rows:
         return None
     select = context.artifacts.get(plan.select.id)
+    selection = None if select is None else selection_of(select)
     labels = {}
     if run.handoff is not None and (label := shortened(run.handoff)):
         labels["aligned"] = label
@@ -91,10 +97,53 @@ def board_of(context: Context, extra: Iterable[ScoreRow] = ()) -> Board | None:
         baseline=BASE,
         rows=tuple(rows),
         unavailable=plan.unavailable,
-        selection=None if select is None else selection_of(select),
+        selection=selection,
         notes=tuple(notes(rows, run.score.limit)),
         labels=labels,
+        overlap=tuple(overlap_of(context, (BASE, *([selection.model] if selection else ())))),
     )
+
+
+def overlap_spec(plan: Plan, adapter: Step) -> tuple[str, Plain]:
+    """(id, what it is made from) of the overlap of one expert's corpora with the items of a run's suites."""
+    shown = ("task", "name", "definition")
+    asked = {role: [{k: task[k] for k in shown} for task in plan.board[0].scores[role].spec["tasks"]] for role in ROLES}
+    spec = {"corpora": adapter.spec["corpora"], "seed": adapter.spec["seed"], "tasks": asked}
+    return content_id("overlap", OVERLAP_VERSION, spec, ()), spec
+
+
+def overlaps_so_far(plan: Plan, store: Store) -> list[Overlap]:
+    """The overlaps of all experts whose corpora `workbench overlap` has compared."""
+    found = []
+    for adapter in (step for step in plan.steps if step.kind == "adapter"):
+        if (artifact := store.get("overlap", overlap_spec(plan, adapter)[0])) is not None:
+            for one in artifact.json("overlap.json"):
+                shared = tuple(SharedItem(**item) for item in one["shared"])
+                found.append(Overlap(**{**one, "expert": adapter.name, "shared": shared}))
+    return found
+
+
+def clean_scores(context: Context, overlaps: Iterable[Overlap], models: Collection[str]) -> list[CleanScore]:
+    """Scores of models on the tasks with shared items, with those items and without."""
+    from workbench.board.overlap import clean_score, shared_items
+
+    shared, found = shared_items(overlaps), []
+    for scored in context.plan.board:
+        for role in ROLES:
+            rows = [row for row in rows_of(scored, role, context) if (row.task, role) in shared]
+            if rows and scored.name in models:
+                lines = (context[scored.scores[role].id].path / "items.jsonl").read_text().splitlines()
+                items = [json.loads(line) for line in lines]
+                found += [clean_score(row, items, shared[row.task, role]) for row in rows]
+    return found
+
+
+def overlap_of(context: Context, models: Collection[str]) -> list[tuple[str, str]]:
+    """What the board says of overlaps, with clean scores of some models; nothing before they are compared."""
+    from workbench.board.overlap import sentences
+
+    overlaps = overlaps_so_far(context.plan, context.store)
+    return sentences(overlaps, clean_scores(context, overlaps, models))
 
 
 def notes(rows: Iterable[ScoreRow], limit: int | None) -> list[str]:
@@ -106,7 +155,7 @@ def notes(rows: Iterable[ScoreRow], limit: int | None) -> list[str]:
     if any(task.startswith("mini_") for task in tasks):
         found.append(SYNTHETIC)
     if limit is not None:
-        found.append(f"shortened run: the first {limit} items of every task.")
+        found.append(f"shortened run: {limit} items of every task, drawn once, the same for every model.")
     return found
 
 

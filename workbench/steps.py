@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from workbench.errors import StepFailed
 from workbench.ids import file_sha256
@@ -20,6 +20,9 @@ from workbench.provenance import commit
 from workbench.records import Rejection, Role, ScoreRow, Selection, plain
 from workbench.specs.expand import BASE
 from workbench.store import Artifact, Store, write_json, write_text
+
+if TYPE_CHECKING:
+    from workbench.scoring.harness import Harness
 
 Hashes = Mapping[str, str]
 """Files that a step wrote and hashed on the way: name -> sha256."""
@@ -33,7 +36,7 @@ class Context:
     store: Store
     progress: Progress
     artifacts: dict[str, Artifact] = field(default_factory=dict)
-    harness: Any = None
+    harness: Harness | None = None
 
     def __getitem__(self, step_id: str) -> Artifact:
         return self.artifacts[step_id]
@@ -124,25 +127,30 @@ def _place(name: str, step_id: str, context: Context) -> Any:
 def run_score(step: Step, context: Context, out: Path) -> None:
     """Score one model on the tasks of one suite."""
     scored = next(s for s in context.plan.board if any(score.id == step.id for score in s.scores.values()))
-    write_scores(step, context, scored.name, context[step.inputs[0]].path, out)
+    write_scores(step, harness_of(step, context), scored.name, context[step.inputs[0]].path, out)
 
 
-def write_scores(step: Step, context: Context, name: str, folder: Path, out: Path) -> None:
-    """Score the model in `folder` as the step says; rows and every item's result go into `out`."""
-    from workbench.scoring.harness import Harness, Task
+def harness_of(step: Step, context: Context) -> Harness:
+    """The harness of a walk, built at its first score."""
+    from workbench.scoring.harness import Harness
 
     if context.harness is None:
         context.harness = Harness(step.options["tasks"], context.progress)
+    return context.harness
+
+
+def write_scores(step: Step, harness: Harness, name: str, folder: Path, out: Path) -> None:
+    """Score the model in `folder` as the step says; rows and every item's result go into `out`."""
+    from workbench.scoring.harness import Settings, Task
+
     spec: Mapping[str, Any] = step.spec
-    scores = context.harness.score(
+    scores = harness.score(
         name,
         step.inputs[0],
         folder,
         [Task(**task) for task in spec["tasks"]],
         spec["role"],
-        spec["dtype"],
-        step.options["batch_size"],
-        spec["limit"],
+        Settings(spec["dtype"], step.options["batch_size"], spec["limit"], spec["chat"]),
     )
     revision, dirty = commit()
     rows = [{**plain(row), "commit": revision, "dirty": dirty} for row in scores.rows]

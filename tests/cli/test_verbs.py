@@ -51,6 +51,8 @@ def test_help_of_a_verb(verb: str, workbench: Command) -> None:
         ((), "the following arguments are required: VERB"),
         (("plan",), "the following arguments are required: run"),
         (("plan", "run", "--quick"), "unrecognized arguments: --quick"),
+        (("score", "tiny", "--suite", "small", "--limit", "0"), "'0' is no count. Give a whole number, 1 or more."),
+        (("score", "tiny"), "one of the arguments --suite --run is required"),
     ],
 )
 def test_what_the_command_does_not_know(words: tuple[str, ...], sentence: str, workbench: Command) -> None:
@@ -67,9 +69,10 @@ def test_what_the_command_does_not_know(words: tuple[str, ...], sentence: str, w
         (("board", "run"), "merges/run.yaml: its base is not scored yet. Run: workbench run run"),
         (("handoff", "run"), "merges/run.yaml: declares no 'handoff'. Add one with sft, dpo and seed."),
         (
-            ("score", "run", "--model", "merges", "--name", "x"),
-            "merges: holds no config.json. Give the folder of a model.",
+            ("score", "merges", "--run", "run", "--name", "x"),
+            "merges: neither a folder with a config.json nor declared in experts/. Known: code, notes, tiny.",
         ),
+        (("score", "tiny", "--suite", "smal_test"), "suite 'smal_test' is not in benchmarks/suites/. Did you mean 'small_test'?"),
         (("fetch", "meqsun"), "unknown source 'meqsun'. Did you mean 'meqsum'?"),
         (("merge", "none.yaml", "out"), "none.yaml:1: there is no such file. Check the name."),
         (("train", "experts/none.yaml"), "experts/none.yaml:1: there is no such file. Check the name."),
@@ -156,7 +159,7 @@ def test_plan_marks_what_is_done_and_estimates_the_rest(inside: Path, workbench:
 
 
 def test_plan_says_which_tasks_are_unavailable(inside: Path, workbench: Command, change: Change) -> None:
-    change("benchmarks/suites/small_test.yaml", "metric: rouge1", "metric: rouge1, source: meqsum")
+    change("benchmarks/suites/small_test.yaml", "metric: rouge1", "metric: rouge1, sources: [meqsum]")
     said = workbench("plan", "run")
     assert said.code == 0
     assert "unavailable (test): summary: meqsum/MeQSum_ACL2019" in said.words

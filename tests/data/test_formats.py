@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from workbench.data.catalogue import SOURCES
-from workbench.data.formats import FORMATS, Example, examples, formats_of
+from workbench.data.formats import FORMATS, READS, Example, examples, formats_of
 from workbench.data.source import RemoteFile, Source
 from workbench.data.sources import fetch, missing, path_of
 from workbench.errors import DataMissing
@@ -159,6 +159,9 @@ def test_a_download_that_fails_names_the_address(mirror: Path, monkeypatch: pyte
 
 def test_every_format_has_a_source_that_allows_it() -> None:
     assert {source for source, _ in FORMATS} <= SOURCES.keys()
+    assert READS.keys() == {(source, format) for source, format in FORMATS if SOURCES[source].files}
+    for (source, _), names in READS.items():
+        assert set(names) <= {file.name for file in SOURCES[source].files}
     assert list(formats_of("aci-bench")) == ["dialogue_to_note", "notes"]
 
 

@@ -10,6 +10,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import tiny
+from lm_eval.tasks import TaskManager
 
 from workbench.scoring.harness import Harness
 
@@ -53,6 +54,11 @@ def tasks(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "mini_nli" / "partly.yaml").write_text(PARTLY)
     (folder / "mini_nli" / "partly.py").write_text(PARTLY_PY)
     return folder
+
+
+@pytest.fixture(scope="session")
+def manager(tasks: Path) -> TaskManager:
+    return TaskManager(include_path=str(tasks), include_defaults=False)
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,7 @@ from lm_eval.tasks import TaskManager
 from safetensors.torch import load_file, save_file
 
 from workbench.errors import StepFailed, UserError
-from workbench.scoring.harness import Harness, Scores, Task
+from workbench.scoring.harness import Harness, Scores, Settings, Task, subset
 
 METRICS = {
     "mini_nli": "acc",
@@ -36,7 +36,7 @@ def task(name: str, metric: str | None = None) -> Task:
 
 
 def score(harness: Harness, model: Path, *tasks: Task, limit: int | None = LIMIT) -> Scores:
-    return harness.score("tiny", "an-id", model, tasks, "test", "float32", 4, limit)
+    return harness.score("tiny", "an-id", model, tasks, "test", Settings("float32", 4, limit))
 
 
 @pytest.fixture(scope="module")
@@ -44,12 +44,19 @@ def scores(harness: Harness, model: Path) -> Scores:
     return score(harness, model, *(task(name) for name in METRICS))
 
 
+def asked(manager: TaskManager, limit: int = LIMIT) -> dict[str, list[int]]:
+    """The items of every task that the harness asks."""
+    return {
+        name: subset(name, len(task.eval_docs), limit) for name, task in manager.load(list(METRICS))["tasks"].items()
+    }
+
+
 @pytest.fixture(scope="module")
 def theirs(model: Path, tasks: Path) -> dict[str, Any]:
     manager = TaskManager(include_path=str(tasks), include_defaults=False)
     loaded = HFLM(pretrained=str(model), dtype="float32", batch_size=4, device="cpu")
     found: dict[str, Any] = simple_evaluate(
-        loaded, tasks=list(METRICS), task_manager=manager, limit=LIMIT, bootstrap_iters=1, log_samples=True
+        loaded, tasks=list(METRICS), task_manager=manager, samples=asked(manager), bootstrap_iters=1, log_samples=True
     )
     return found
 
@@ -81,7 +88,9 @@ def test_a_sliding_window_is_respected(harness: Harness, model: Path, tasks: Pat
     manager = TaskManager(include_path=str(tasks), include_defaults=False)
     loaded = HFLM(pretrained=str(folder), dtype="float32", batch_size=4, device="cpu")
     assert loaded.model.config.sliding_window == 8
-    theirs = simple_evaluate(loaded, tasks=["mini_nli"], task_manager=manager, limit=LIMIT, bootstrap_iters=1)
+    theirs = simple_evaluate(
+        loaded, tasks=["mini_nli"], task_manager=manager, samples=asked(manager), bootstrap_iters=1
+    )
     for mine, other in zip(ours, theirs["samples"]["mini_nli"], strict=True):
         for (a, _), (b, _) in zip(mine["filtered_resps"], other["filtered_resps"], strict=True):
             assert float(a) == pytest.approx(float(b), abs=1e-3)
@@ -112,7 +121,7 @@ def test_rows_carry_what_a_reader_needs(scores: Scores, theirs: dict[str, Any]) 
 def test_items_pair_models_and_hold_no_text_of_the_task(scores: Scores) -> None:
     json.dumps(scores.items, allow_nan=False)
     nli = [item for item in scores.items if item["task"] == "mini_nli-column"]
-    assert [item["doc_id"] for item in nli] == list(range(LIMIT))
+    assert [item["doc_id"] for item in nli] == subset("mini_nli", 40, LIMIT)
     assert all({"doc_hash", "acc", "acc_norm"} <= item.keys() for item in nli)
     assert not any({"doc", "arguments"} & item.keys() for item in scores.items)
     assert statistics.mean(item["acc"] for item in nli) == scores.rows[0].value
@@ -135,11 +144,53 @@ def test_standard_error_of_bits_per_byte_against_a_jackknife(harness: Harness, m
     assert row.stderr == pytest.approx(jackknife, rel=0.02)
 
 
-def test_the_limit_takes_the_first_items(harness: Harness, model: Path, scores: Scores) -> None:
-    [row] = score(harness, model, task("mini_nli"), limit=2).rows
-    assert row.n == 2
-    first = [item["acc"] for item in scores.items if item["task"] == "mini_nli-column"][:2]
-    assert row.value == statistics.mean(first)
+def test_a_limit_draws_the_same_items_for_every_model_and_nests(harness: Harness, model: Path, scores: Scores) -> None:
+    found = score(harness, model, task("mini_nli"), limit=2)
+    assert found.rows[0].n == 2
+    of_six = {item["doc_id"]: item["acc"] for item in scores.items if item["task"] == "mini_nli-column"}
+    assert {item["doc_id"]: item["acc"] for item in found.items}.items() <= of_six.items()
+    assert found.rows[0].value == statistics.mean(item["acc"] for item in found.items)
+
+
+def test_a_subset_is_ascending_seeded_by_the_task_and_at_most_all() -> None:
+    assert subset("a", 5, None) == subset("a", 5, 9) == [0, 1, 2, 3, 4]
+    few = subset("a", 100, 10)
+    assert few == sorted(set(few)) == subset("a", 100, 10)
+    assert few not in (list(range(10)), subset("b", 100, 10))
+
+
+def test_prompts_that_do_not_fit_are_counted(
+    harness: Harness, model: Path, manager: TaskManager, tmp_path: Path
+) -> None:
+    short = tiny.copy(model, tmp_path / "short")
+    tiny.edit_json(short / "config.json", max_position_embeddings=200)  # a token is a byte
+    names = ["mini_nli", "mini_question_summary"]
+    found = score(harness, short, *(task(name) for name in names), limit=None)
+    for row, loaded in zip(found.rows, manager.load(names)["tasks"].values(), strict=True):
+        answer = (loaded.config.generation_kwargs or {}).get("max_gen_toks", len(" Neither") - 1)
+        prompts = [loaded.fewshot_context(doc, num_fewshot=0).encode() for doc in loaded.eval_docs]
+        cut = [len(prompt) > 200 - answer for prompt in prompts]
+        assert [item.get("cut", False) for item in found.items if item["task"] == row.task] == cut
+        assert 0 < row.cut == sum(cut)
+        assert row.n == 40
+    whole = score(harness, model, task("mini_nli"), limit=None)
+    assert whole.rows[0].cut == 0
+    assert not any("cut" in item for item in whole.items)
+
+
+def test_chat_asks_in_the_model_s_template(harness: Harness, model: Path, scores: Scores) -> None:
+    settings = Settings("float32", 4, LIMIT, chat=True)
+    chat = harness.score("tiny", "an-id", model, [task("mini_nli")], "test", settings)
+    plain = [item for item in scores.items if item["task"] == "mini_nli-column"]
+    assert [item["doc_id"] for item in chat.items] == [item["doc_id"] for item in plain]
+    assert all(a["prompt_hash"] != b["prompt_hash"] for a, b in zip(chat.items, plain, strict=True))
+
+
+def test_chat_without_a_template_is_refused(harness: Harness, model: Path, tmp_path: Path) -> None:
+    plain = tiny.copy(model, tmp_path / "plain")
+    (plain / "chat_template.jinja").unlink()
+    with pytest.raises(UserError, match=r"plain: the tokenizer has no chat template\. Score it with 'chat: false'\.$"):
+        harness.score("tiny", "an-id", plain, [task("mini_nli")], "test", Settings("float32", 4, 1, chat=True))
 
 
 def test_what_cannot_be_scored_is_counted_and_never_zero(harness: Harness, model: Path) -> None:
@@ -182,7 +233,7 @@ def test_a_folder_that_is_no_model_is_named(harness: Harness, model: Path, tmp_p
 def test_the_dtype_of_the_suite_is_used(harness: Harness, model: Path) -> None:
     def value(dtype: str) -> float | None:
         tasks = [task("mini_notes_perplexity")]
-        return harness.score("tiny", "an-id", model, tasks, "test", dtype, 4, LIMIT).rows[0].value
+        return harness.score("tiny", "an-id", model, tasks, "test", Settings(dtype, 4, LIMIT)).rows[0].value
 
     full, half = value("float32"), value("bfloat16")
     assert full is not None

@@ -20,6 +20,13 @@ def runs_argument(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def count(text: str) -> int:
+    """A whole number from 1 on."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is no count. Give a whole number, 1 or more.")
+    return int(text)
+
+
 def run_file(given: str) -> Path:
     """The run file that the user means. Raises UserError when there is none."""
     for path in (Path(given), Path("merges") / f"{given}.yaml", Path("merges") / given):

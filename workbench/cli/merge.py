@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rich.markup import escape
 
+from workbench.cli.common import count
 from workbench.cli.console import console, working
 
 
@@ -22,13 +23,6 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cuda", dest="device", action="store_const", const="cuda", help="the same as --device cuda")
     parser.add_argument("--threads", type=count, default=os.cpu_count() or 1, help="threads on the CPU (default: all)")
     parser.add_argument("--out-shard-size", type=size, default="5GB", metavar="SIZE", help="such as 5GB (default)")
-
-
-def count(text: str) -> int:
-    """A whole number from 1 on."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"'{text}' is no number of threads. Give 1 or more.")
-    return int(text)
 
 
 def size(text: str) -> int:

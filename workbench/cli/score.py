@@ -1,41 +1,104 @@
-"""`workbench score`: any model folder, on the suites of a run, on its board."""
+"""`workbench score`: one model on a suite; or on the suites of a run, among its models on the board."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import get_args
 
-from workbench.cli.common import run_argument, run_file, runs_argument
-from workbench.cli.console import console, wrote
-from workbench.errors import DataMissing
-from workbench.ids import folder_sha256
-from workbench.plan import Step, plan
-from workbench.provenance import capture
-from workbench.records import Role, ScoreRow
+from rich.table import Table
+from rich.text import Text
+
+from workbench.cli.common import count, run_file, runs_argument
+from workbench.cli.console import console, working, wrote
+from workbench.errors import DataMissing, UserError
+from workbench.plan import plan
+from workbench.records import ScoreRow
 from workbench.results import ROLES, board_of, write_board
 from workbench.run import found_so_far
-from workbench.specs.project import load_run
-from workbench.steps import Context, write_scores
-from workbench.store import Store
+from workbench.score import Card, Model, find_model, score_folder, score_on
+from workbench.specs.common import Dtype
+from workbench.specs.load import did_you_mean
+from workbench.specs.project import Project, load_run, load_suite
+from workbench.specs.run import Asking
+from workbench.store import Store, write_text
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the verb."""
-    run_argument(parser)
-    parser.add_argument("--model", type=Path, required=True, help="folder of the model")
-    parser.add_argument("--name", required=True, help="its name on the board")
+    parser.add_argument("model", help="folder of a model, or a base that experts/ declares")
+    on = parser.add_mutually_exclusive_group(required=True)
+    on.add_argument("--suite", help="a suite in benchmarks/suites/, such as mini")
+    on.add_argument("--run", help="a run file, or its name in merges/: both of its suites, and its board")
+    parser.add_argument("--name", help="name on the board (default: that of the folder)")
+    parser.add_argument("--limit", type=count, help="with --suite: so many items of every task (a shortened run)")
+    parser.add_argument("--chat", action="store_true", help="with --suite: prompts in the model's chat template")
+    parser.add_argument("--dtype", choices=get_args(Dtype), default="bfloat16", help="with --suite (default: bfloat16)")
+    parser.add_argument(
+        "--batch-size", type=count, default=48, help="with --suite: rows of a batch that generates (48)"
+    )
     runs_argument(parser)
 
 
 def main(options: argparse.Namespace) -> int:
-    """Score in both roles, then show the run's board with the model on it."""
+    """Score, show, and write what was shown."""
+    return _on_suite(options) if options.suite else _on_board(options)
+
+
+def _on_suite(options: argparse.Namespace) -> int:
+    how = Asking(limit=options.limit, chat=options.chat, dtype=options.dtype, batch_size=options.batch_size)
+    file = Project.around(Path.cwd() / "any").suite_file(options.suite)
+    if not file.is_file():
+        known = sorted(path.stem for path in file.parent.glob("*.yaml"))
+        raise UserError(f"suite '{options.suite}' is not in benchmarks/suites/. {did_you_mean(options.suite, known)}")
+    project, suite = load_suite(file)
+    store = Store(options.runs)
+    model = _named(find_model(options.model, project, store), options.name)
+    with working(f"scoring {model.name} on {options.suite}") as progress:
+        card = score_on(model, options.suite, suite, how, project, store, progress)
+    _show(card, how)
+    _write(card, store.root / "scores")
+    return 0
+
+
+def _named(model: Model, name: str | None) -> Model:
+    return model if name is None else Model(name, model.id, model.folder)
+
+
+def _show(card: Card, how: Asking) -> None:
+    from workbench.board.card import HEADER, lines, mean_line
+
+    table = Table(box=None, padding=(0, 1), header_style="dim")
+    for title in HEADER:
+        words = title in ("task", "metric", "remarks")
+        table.add_column(title, justify="left" if words else "right", no_wrap=title != "remarks")
+    for line in lines(card.rows):
+        table.add_row(*map(Text, line))
+    console.print(Text(f"{card.model.name} on {card.suite}", style="bold"))
+    console.print(table)
+    console.print(Text(mean_line(card.rows, len(card.unavailable)), style="bold"))
+    if how.limit is not None:
+        console.print(Text(f"shortened: {how.limit} items of every task", style="yellow"))
+    for one in card.unavailable:
+        console.print(Text(f"not asked: {one.task}. {one.reason}", style="dim"), soft_wrap=True)
+
+
+def _write(card: Card, folder: Path) -> None:
+    from workbench.board.table import csv_text, tidy
+
+    path = folder / f"{card.model.name}-{card.suite}.csv"
+    write_text(path, csv_text(tidy(card.rows)))
+    wrote(path)
+    wrote(card.artifact.path / "items.jsonl")
+
+
+def _on_board(options: argparse.Namespace) -> int:
     from workbench.board.render import to_rich
 
-    if not (options.model / "config.json").is_file():
-        raise DataMissing(f"{options.model}: holds no config.json. Give the folder of a model.")
     planned, store = plan(load_run(run_file(options.run))), Store(options.runs)
     context = found_so_far(planned, store)
-    extra = [row for role in ROLES for row in score_folder(context, options.model, options.name, role)]
+    model = _named(find_model(options.model, planned.declared.project, store), options.name)
+    extra: list[ScoreRow] = [row for role in ROLES for row in score_folder(context, model, role)]
     board = board_of(context, extra)
     if board is None:
         raise DataMissing(f"{planned.declared.file}: its base is not scored yet. Run: workbench run {options.run}")
@@ -43,15 +106,3 @@ def main(options: argparse.Namespace) -> int:
     for path in write_board(board, store.root / planned.declared.run.run):
         wrote(path)
     return 0
-
-
-def score_folder(context: Context, folder: Path, name: str, role: Role) -> list[ScoreRow]:
-    """Rows of a model from outside the plan, scored as the plan scores its own; kept in the store by its bytes."""
-    template = context.plan.board[0].scores[role]
-    step = Step("score", f"{name}-{role}", template.spec, (folder_sha256(folder),), template.options)
-    artifact = context.store.get("score", step.id)
-    if artifact is None:
-        with context.store.writing("score", step.name, step.id) as temp:
-            write_scores(step, context, name, folder, temp)
-            artifact = context.store.commit(temp, "score", step.name, step.id, step.spec, capture())
-    return [ScoreRow(**{**row, "model": name}) for row in artifact.json("scores.json")]

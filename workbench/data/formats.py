@@ -72,6 +72,13 @@ FORMATS: dict[tuple[str, str], Callable[[int], list[Example]]] = {
     ("aci-bench", "notes"): _aci_notes,
 }
 
+READS: dict[tuple[str, str], tuple[str, ...]] = {
+    ("mts-dialog", "dialogue_to_note"): ("MTS-Dialog-TrainingSet.csv",),
+    ("aci-bench", "dialogue_to_note"): ("train.csv",),
+    ("aci-bench", "notes"): ("train.csv",),
+}
+"""The files that a format reads of a source: an expert is known by them, whatever else its source has."""
+
 
 def examples(source: str, format: str, seed: int) -> list[Example]:
     """All examples of a source in a format. The seed orders what has no order of its own."""

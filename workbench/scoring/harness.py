@@ -10,8 +10,9 @@ import io
 import json
 import logging
 import math
+import random
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,13 +20,14 @@ from typing import Any
 from workbench.errors import StepFailed, UserError
 from workbench.progress import Progress, silent
 from workbench.records import Role, ScoreRow
+from workbench.scoring.faults import refuse_faulty
 
 MODEL_FREE = ("doc_id", "target", "filtered_resps", "doc_hash", "prompt_hash", "filter")
 """What of lm-eval's sample record is kept besides the metrics: enough to pair items, no third-party text."""
 
 
 FEWSHOT_SEED = 1234
-"""lm-eval's own default: tasks with shots draw the same ones for every model, as `lm_eval` does."""
+"""lm-eval's own default: tasks that draw their shots draw the same ones for every model, as `lm_eval` does."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,20 @@ class Task:
     chance: float | None
     higher_is_better: bool
     in_mean: bool
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How every model of a suite is asked.
+
+    `limit` takes so many items of every task, the same for all models; `chat` wraps prompts in the model's chat
+    template, with the task's description as system message and shots as turns. `batch_size` is no part of the result.
+    """
+
+    dtype: str
+    batch_size: int
+    limit: int | None = None
+    chat: bool = False
 
 
 @dataclass(frozen=True)
@@ -73,63 +89,92 @@ class Harness:
         self._built: dict[tuple[str, ...], Any] = {}
 
     def score(
-        self,
-        name: str,
-        model_id: str,
-        folder: Path,
-        tasks: Sequence[Task],
-        role: Role,
-        dtype: str,
-        batch_size: int,
-        limit: int | None,
+        self, name: str, model_id: str, folder: Path, tasks: Sequence[Task], role: Role, settings: Settings
     ) -> Scores:
-        """Score the model in `folder`. Raises UserError for an unknown task or metric."""
+        """Score the model in `folder`. Raises UserError for an unknown task or metric, and for a faulty item."""
         from lm_eval.evaluator import evaluate
 
         built = self._tasks(tuple(task.task for task in tasks))
         for one in built["tasks"].values():
             one.set_fewshot_seed(FEWSHOT_SEED)  # else every model would see other examples
-        model = _model(folder, dtype, batch_size)
+        asked = {task: subset(task, len(one.eval_docs), settings.limit) for task, one in built["tasks"].items()}
+        model = _model(folder, settings)
         with contextlib.redirect_stderr(_BarReader(self._progress)):
-            results = evaluate(model, built, limit=limit, bootstrap_iters=1, log_samples=True)
-        rows = [self._row(name, model_id, role, task, results) for task in tasks]
-        items = [_item(task, sample) for task in tasks for sample in results["samples"][task.task]]
-        return Scores(tuple(rows), tuple(items))
+            results = evaluate(
+                model,
+                built,
+                samples=asked,
+                bootstrap_iters=1,
+                log_samples=True,
+                apply_chat_template=settings.chat,
+                fewshot_as_multiturn=settings.chat,
+            )
+        answered = _Answered(results, {(task, asked[task][doc]) for task, doc in model.cut})
+        rows = [answered.row(name, model_id, role, task) for task in tasks]
+        return Scores(tuple(rows), tuple(item for task in tasks for item in answered.items(task)))
 
     def _tasks(self, names: tuple[str, ...]) -> Any:
         if names not in self._built:
             if unknown := sorted(set(names) - set(self._manager.all_tasks)):
                 raise UserError(f"unknown task '{unknown[0]}'. Known to lm-eval here: {self._manager.all_tasks}.")
-            self._built[names] = self._manager.load(list(names))
+            built = self._manager.load(list(names))
+            for name, task in built["tasks"].items():
+                refuse_faulty(name, task)
+            self._built[names] = built
         return self._built[names]
 
-    @staticmethod
-    def _row(name: str, model_id: str, role: Role, task: Task, results: Mapping[str, Any]) -> ScoreRow:
-        found = results["results"][task.task]
-        key = f"{task.metric},none"
+
+def subset(task: str, n: int, limit: int | None) -> list[int]:
+    """Indices of the items that are asked, ascending: all, or `limit` of them, drawn by the task's name.
+
+    Every model gets the same ones, and a smaller limit a part of what a larger one gets.
+    """
+    order = random.Random(task).sample(range(n), n)
+    return sorted(order[:limit])
+
+
+@dataclass(frozen=True)
+class _Answered:
+    """What lm-eval found. `cut` holds (task, item) of the prompts that did not fit the model's context."""
+
+    results: Mapping[str, Any]
+    cut: Set[tuple[str, int]]
+
+    def items(self, task: Task) -> list[dict[str, Any]]:
+        return [_item(task, sample, (member, sample["doc_id"]) in self.cut) for member, sample in self._samples(task)]
+
+    def _samples(self, task: Task) -> list[tuple[str, Mapping[str, Any]]]:
+        members = self.results.get("group_subtasks", {}).get(task.task) or [task.task]
+        return [(member, sample) for member in members for sample in self.results["samples"][member]]
+
+    def row(self, name: str, model_id: str, role: Role, task: Task) -> ScoreRow:
+        found, key = self.results["results"][task.task], f"{task.metric},none"
         if key not in found:
             known = ", ".join(k.partition(",")[0] for k in found if "," in k and "stderr" not in k)
             raise UserError(f"task '{task.task}' has no metric '{task.metric}'. It has: {known}.")
-        values = [s[task.metric] for s in results["samples"][task.task] if _finite(s.get(task.metric)) is not None]
-        n = len(results["samples"][task.task])
+        samples = self._samples(task)
+        values = [s[task.metric] for _, s in samples if _finite(s.get(task.metric)) is not None]
+        unparsable = [s["unparsable"] for _, s in samples if "unparsable" in s]
         return ScoreRow(
             model=name,
             model_id=model_id,
             task=task.name,
-            task_version=f"{results['versions'].get(task.task)}+{task.definition[:8]}",
+            task_version=f"{self.results['versions'].get(task.task)}+{task.definition[:8]}",
             metric=task.metric,
             value=_finite(found[key]) if values else None,
             stderr=_stderr(task.metric, found.get(f"{task.metric}_stderr,none"), values),
             n=len(values),
-            unscored=n - len(values),
+            unscored=len(samples) - len(values),
             role=role,
             higher_is_better=task.higher_is_better,
             in_mean=task.in_mean,
             chance=task.chance,
+            unparsable=int(sum(unparsable)) if unparsable else None,
+            cut=sum((member, sample["doc_id"]) in self.cut for member, sample in samples),
         )
 
 
-def _model(folder: Path, dtype: str, batch_size: int) -> Any:
+def _model(folder: Path, settings: Settings) -> Any:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -137,11 +182,13 @@ def _model(folder: Path, dtype: str, batch_size: int) -> Any:
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
     try:
-        model = AutoModelForCausalLM.from_pretrained(folder, dtype=getattr(torch, dtype)).to(device).eval()
+        model = AutoModelForCausalLM.from_pretrained(folder, dtype=getattr(torch, settings.dtype)).to(device).eval()
         tokenizer = AutoTokenizer.from_pretrained(folder)
     except (OSError, ValueError, RuntimeError) as error:
         raise StepFailed(f"{folder}: cannot be loaded ({error})") from error
-    return PackedScorer(pretrained=model, tokenizer=tokenizer, batch_size=batch_size, device=device)
+    if settings.chat and not tokenizer.chat_template:
+        raise UserError(f"{folder}: the tokenizer has no chat template. Score it with 'chat: false'.")
+    return PackedScorer(pretrained=model, tokenizer=tokenizer, batch_size=settings.batch_size, device=device)
 
 
 def _finite(value: Any) -> float | None:
@@ -170,8 +217,8 @@ def _stderr(metric: str, reported: Any, values: Sequence[Any]) -> float | None:
     return float(math.sqrt(n / (n - 1) * squares) / total / math.log(2))
 
 
-def _item(task: Task, sample: Mapping[str, Any]) -> dict[str, Any]:
+def _item(task: Task, sample: Mapping[str, Any], cut: bool) -> dict[str, Any]:
     kept = {key: sample[key] for key in MODEL_FREE if key in sample}
     metrics = {key: sample[key] for key in sample["metrics"]}
-    text = json.dumps({"task": task.name, **kept, **metrics}, default=str)
+    text = json.dumps({"task": task.name, **kept, **metrics, **({"cut": True} if cut else {})}, default=str)
     return json.loads(text, parse_constant=lambda _: None)  # type: ignore[no-any-return]  # NaN is no JSON

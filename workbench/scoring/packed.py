@@ -35,14 +35,61 @@ class Row:
 
 
 class PackedScorer(HFLM):  # type: ignore[misc, unused-ignore]
-    """lm-eval's HFLM with another way through the same log-probabilities. Generation is HFLM's own."""
+    """lm-eval's HFLM with another way through the same log-probabilities. Generation is HFLM's own.
+
+    `cut` collects (task, item) of the prompts that lm-eval shortens from the left because they do not fit.
+    """
 
     logits_per_chunk = 512
+    generated_per_batch = 16384
+    """Tokens of one batch that generates, prompts and answers: what bounds its cache of keys and values."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.cut: set[tuple[str, int]] = set()
+        self._asked: Sequence[Any] = ()
 
     @property
     def tokens_per_batch(self) -> int:
         """Tokens of one forward pass, padding included: what keeps a CPU's caches or a GPU's units busy."""
         return 16384 if self.device.type == "cuda" else 2048
+
+    def loglikelihood(self, requests: list[Any], disable_tqdm: bool = False) -> list[tuple[float, bool]]:
+        """(log-probability in nats, whether greedy decoding gives it) of every continuation, in order."""
+        self._asked = requests  # lm-eval hands on tokens alone, in this order
+        try:
+            answers: list[tuple[float, bool]] = super().loglikelihood(requests, disable_tqdm)
+        finally:
+            self._asked = ()
+        return answers
+
+    def generate_until(self, requests: list[Any], disable_tqdm: bool = False) -> list[str]:
+        """What greedy decoding writes behind each prompt, in order; batches are bounded in tokens, not only in rows."""
+        from tqdm import tqdm
+
+        rows, answers = self.batch_size_per_gpu, {}
+        with tqdm(total=len(requests), disable=disable_tqdm, desc="Running generate_until requests") as bar:
+            for batch in generation_batches(self._sizes(requests), rows, self.generated_per_batch):
+                self.batch_size_per_gpu = len(batch)
+                try:
+                    texts = super().generate_until([requests[index] for index in batch], disable_tqdm=True)
+                finally:
+                    self.batch_size_per_gpu = rows
+                answers.update(zip(batch, texts, strict=True))
+                bar.update(len(batch))
+        return [answers[index] for index in range(len(requests))]
+
+    def _sizes(self, requests: Sequence[Any]) -> list[tuple[str, int]]:
+        """(settings, tokens of prompt and answer) of every request; a prompt that does not fit is noted in `cut`."""
+        found = []
+        for request in requests:
+            text, settings = request.args
+            answer = settings.get("max_gen_toks", self.max_gen_toks)
+            prompt, room = len(self.tok_encode(text)), self.max_length - answer
+            if prompt > room:
+                self.cut.add((request.task_name, request.doc_id))
+            found.append((repr(settings), min(prompt, room) + answer))
+        return found
 
     def _loglikelihood_tokens(
         self, requests: list[Request], disable_tqdm: bool = False, override_bs: int | None = None
@@ -50,6 +97,9 @@ class PackedScorer(HFLM):  # type: ignore[misc, unused-ignore]
         """(log-probability in nats, whether greedy decoding gives it) of every continuation, in order."""
         from tqdm import tqdm
 
+        for asked, (_, context, continuation) in zip(self._asked, requests, strict=bool(self._asked)):
+            if len(context) + len(continuation) > self.max_length + 1:
+                self.cut.add((asked.task_name, asked.doc_id))
         if self.model.config.model_type not in PLAIN_HEADS or self._too_long(requests):
             plain: list[tuple[float, bool]] = super()._loglikelihood_tokens(requests, disable_tqdm, override_bs)
             return plain
@@ -139,6 +189,23 @@ def batches(sorted_rows: Sequence[Row], tokens: int) -> Iterator[list[Row]]:
             yield batch
             batch = []
         batch.append(row)
+    if batch:
+        yield batch
+
+
+def generation_batches(sizes: Sequence[tuple[str, int]], rows: int, tokens: int) -> Iterator[list[int]]:
+    """Indices of requests (settings, tokens) of equal settings and like length, the longest of each settings first.
+
+    A batch has at most `rows` requests and `tokens` tokens with padding; at least one request.
+    """
+    batch: list[int] = []
+    for index in sorted(range(len(sizes)), key=lambda i: (sizes[i][0], -sizes[i][1])):
+        if batch:
+            settings, longest = sizes[batch[0]]
+            if sizes[index][0] != settings or len(batch) == rows or (len(batch) + 1) * longest > tokens:
+                yield batch
+                batch = []
+        batch.append(index)
     if batch:
         yield batch
 

@@ -52,10 +52,10 @@ class Project:
         return str(path)
 
     def task_folders(self) -> dict[str, Path]:
-        """Folder of every lm-eval task that the project declares, by task name."""
+        """Folder of every lm-eval task or group that the project declares, by name."""
         found = {}
         for path in sorted(self.tasks.glob("*/*.yaml")):
-            for name in re.findall(r"^task:\s*[\"']?([\w.-]+)", path.read_text(), re.MULTILINE):
+            for name in re.findall(r"^(?:task|group): *[\"']?(\w[\w.-]*)", path.read_text(), re.MULTILINE):
                 found[name] = path.parent
         return found
 
@@ -86,6 +86,25 @@ def load_expert(path: Path) -> tuple[Project, ExpertSpec, BaseSpec]:
     assert spec is not None
     assert base is not None
     return project, spec, base
+
+
+def load_base(path: Path) -> BaseSpec:
+    """A base model's declaration. Raises SpecError with every problem of its file."""
+    document, base = _load(Project.around(path), path, BaseSpec)
+    raise_problems([document])
+    assert base is not None
+    return base
+
+
+def load_suite(path: Path) -> tuple[Project, SuiteSpec]:
+    """A suite. Raises SpecError with every problem of its file."""
+    project = Project.around(path)
+    document, suite = _load(project, path, SuiteSpec)
+    if suite is not None:
+        _check_tasks(suite, document, project.task_folders())
+    raise_problems([document])
+    assert suite is not None
+    return project, suite
 
 
 def load_run(path: Path) -> Declared:
@@ -169,14 +188,18 @@ def _suite(
         return suite_document, None
     if suite.role != role:
         document.add(("score", role), f"suite '{name}' has role '{suite.role}' and cannot serve as '{role}'.")
-    for index, entry in enumerate(suite.tasks):
-        if entry.task not in tasks:
-            at = ("tasks", index)
-            suite_document.add(at, f"unknown task '{entry.task}'. {did_you_mean(entry.task, tasks)}")
-        if entry.source is not None and entry.source not in SOURCES:
-            at = ("tasks", index)
-            suite_document.add(at, f"unknown source '{entry.source}'. {did_you_mean(entry.source, SOURCES)}")
+    _check_tasks(suite, suite_document, tasks)
     return suite_document, suite
+
+
+def _check_tasks(suite: SuiteSpec, document: Document, tasks: Mapping[str, Path]) -> None:
+    for index, entry in enumerate(suite.tasks):
+        at = ("tasks", index)
+        if entry.task not in tasks:
+            document.add(at, f"unknown task '{entry.task}'. {did_you_mean(entry.task, tasks)}")
+        for source in entry.sources:
+            if source not in SOURCES:
+                document.add(at, f"unknown source '{source}'. {did_you_mean(source, SOURCES)}")
 
 
 def _check_corpora(spec: ExpertSpec, document: Document) -> None:

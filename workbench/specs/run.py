@@ -48,14 +48,24 @@ class Candidate(Spec):
     chat_template: str | None = None
 
 
-class Score(Spec):
-    """The suites by role. `limit` takes the first items of every task, the same for every model (a shortened run)."""
+class Asking(Spec):
+    """How models are asked.
+
+    `limit` takes so many items of every task, the same for every model (a shortened run); `chat` wraps prompts in the
+    model's chat template instead of giving them as plain text.
+    """
+
+    limit: Annotated[int, Field(gt=0)] | None = None
+    dtype: Dtype = "bfloat16"
+    chat: bool = False
+    batch_size: Annotated[int, Field(gt=0)] = 48
+
+
+class Score(Asking):
+    """The suites by role, and how models are asked."""
 
     validation: Name
     test: Name
-    limit: Annotated[int, Field(gt=0)] | None = None
-    dtype: Dtype = "bfloat16"
-    batch_size: Annotated[int, Field(gt=0)] = 48
 
 
 class AtLeast(Spec):

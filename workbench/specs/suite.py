@@ -10,7 +10,10 @@ from workbench.specs.common import Name, Share, Spec
 
 
 class TaskEntry(Spec):
-    """A task of lm-eval in a suite. `name` is its column, shared by the validation and the test form."""
+    """A task or group of lm-eval in a suite. `name` is its column, shared by the validation and the test form.
+
+    Without all of its `sources` on this machine a task is listed as unavailable.
+    """
 
     task: Name
     name: Name
@@ -18,7 +21,7 @@ class TaskEntry(Spec):
     chance: Share | None = None
     higher_is_better: bool = True
     in_mean: bool = True
-    source: Name | None = None
+    sources: list[Name] = []
 
 
 class SuiteSpec(Spec):

@@ -1,0 +1,39 @@
+"""The scores of one model on one suite, line by line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from workbench.board.numbers import MISSING, percent, plus_minus, raw
+from workbench.board.summary import summarise
+from workbench.board.table import tidy
+from workbench.records import ScoreRow
+
+HEADER = ("task", "metric", "score", "", "chance", "n", "remarks")
+
+
+def lines(rows: Sequence[ScoreRow]) -> list[tuple[str, ...]]:
+    """A line of text for each score, under HEADER. Scores in the mean are in percent, others as they are."""
+    return [_line(row) for row in rows]
+
+
+def mean_line(rows: Sequence[ScoreRow], unavailable: int) -> str:
+    """The unweighted mean over the tasks that were asked, and over how many of the suite's tasks it is."""
+    [summary] = summarise(tidy(rows), rows[0].model)
+    asked = sum(row.in_mean for row in rows)
+    error = f" {plus_minus(summary.mean_stderr)}" if summary.mean_stderr is not None else ""
+    return f"mean {percent(summary.mean)}{error} over {summary.tasks_scored} of {asked + unavailable} tasks"
+
+
+def _line(row: ScoreRow) -> tuple[str, ...]:
+    value = percent(row.value) if row.in_mean else raw(row.value)
+    error = plus_minus(row.stderr) if row.in_mean else ""
+    chance = MISSING if row.chance is None else percent(row.chance)
+    return row.task, row.metric, value, error, chance, str(row.n), _remarks(row)
+
+
+def _remarks(row: ScoreRow) -> str:
+    """What a reader must know of a score: answers that could not be read, prompts that were cut, no part of the mean."""
+    counts = ((row.unparsable, "unparsable"), (row.cut, "cut"), (row.unscored, "unscored"))
+    found = [f"{number} {what}" for number, what in counts if number]
+    return ", ".join(found if row.in_mean else [*found, "not in mean"])

@@ -1,0 +1,109 @@
+"""Scoring one model outside a run: a folder or a declared base, on one suite, kept in the store by what it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from workbench.errors import UserError
+from workbench.ids import folder_sha256
+from workbench.plan import Step, base_step, score_step, tasks_of
+from workbench.progress import Progress
+from workbench.provenance import capture
+from workbench.records import Role, ScoreRow, Unavailable
+from workbench.specs.load import did_you_mean
+from workbench.specs.models import BaseSpec
+from workbench.specs.project import Project, load_base
+from workbench.specs.run import Asking
+from workbench.specs.suite import SuiteSpec
+from workbench.steps import Context, harness_of, write_scores
+from workbench.store import Artifact, Store
+
+if TYPE_CHECKING:
+    from workbench.scoring.harness import Harness
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model to score: its name, the id of its weights, and the folder they lie in."""
+
+    name: str
+    id: str
+    folder: Path
+
+
+@dataclass(frozen=True)
+class Card:
+    """What one model scored on one suite, and the tasks that could not be asked here."""
+
+    model: Model
+    suite: str
+    rows: tuple[ScoreRow, ...]
+    unavailable: tuple[Unavailable, ...]
+    artifact: Artifact
+
+
+def find_model(given: str, project: Project, store: Store) -> Model:
+    """The model of a folder, or of a base declared in experts/, which is brought here first.
+
+    Raises UserError when `given` is neither.
+    """
+    folder = Path(given)
+    if (folder / "config.json").is_file():
+        return Model(folder.resolve().name, folder_sha256(folder), folder)
+    file = project.model_file(given)
+    if not file.is_file():
+        known = sorted(path.stem for path in file.parent.glob("*.yaml"))
+        raise UserError(
+            f"{given}: neither a folder with a config.json nor declared in experts/. {did_you_mean(given, known)}"
+        )
+    return _base(given, load_base(file), project, store)
+
+
+def _base(name: str, spec: BaseSpec, project: Project, store: Store) -> Model:
+    from workbench.data.base_model import materialise
+
+    file = project.model_file(name)
+    step = base_step(name, spec, file)
+    found = store.get(step.kind, step.id)
+    if found is None:
+        with store.writing(step.kind, step.name, step.id) as temp:
+            materialise(spec, file, temp)
+            found = store.commit(temp, step.kind, step.name, step.id, step.spec, capture((f"{name}: {spec.licence}",)))
+    return Model(name, step.id, found.path)
+
+
+def score_on(
+    model: Model, name: str, suite: SuiteSpec, how: Asking, project: Project, store: Store, progress: Progress
+) -> Card:
+    """Score a model on the suite called `name`, or read what an earlier call scored."""
+    from workbench.scoring.harness import Harness
+
+    tasks, unavailable = tasks_of(suite, project)
+    if not tasks:
+        raise UserError(f"suite '{name}': none of its tasks can be asked here. {unavailable[0].reason}")
+    step = score_step(model.name, suite.role, tasks, how, model.id, project)
+    found = _scored(step, model, store, lambda: Harness(project.tasks, progress))
+    return Card(model, name, _rows(found, model), unavailable, found)
+
+
+def score_folder(context: Context, model: Model, role: Role) -> tuple[ScoreRow, ...]:
+    """Rows of a model from outside a plan, asked as the plan asks its own."""
+    template = context.plan.board[0].scores[role]
+    step = Step("score", f"{model.name}-{role}", template.spec, (model.id,), template.options)
+    return _rows(_scored(step, model, context.store, lambda: harness_of(step, context)), model)
+
+
+def _scored(step: Step, model: Model, store: Store, harness: Callable[[], Harness]) -> Artifact:
+    found = store.get(step.kind, step.id)
+    if found is None:
+        with store.writing(step.kind, step.name, step.id) as temp:
+            write_scores(step, harness(), model.name, model.folder, temp)
+            found = store.commit(temp, step.kind, step.name, step.id, step.spec, capture())
+    return found
+
+
+def _rows(scored: Artifact, model: Model) -> tuple[ScoreRow, ...]:
+    return tuple(ScoreRow(**{**row, "model": model.name}) for row in scored.json("scores.json"))
