@@ -22,7 +22,7 @@ LAYER = {
     "specs": 2,
     "plan": 3, "publish": 3,
     "steps": 4,
-    "run": 5, "train": 5,
+    "run": 5, "score": 5, "train": 5,
     "results": 6,
     "cli": 7,
     "__main__": 8,
@@ -327,6 +327,9 @@ def test_tasks_read_metrics_and_data_only() -> None:
         "workbench.scoring.metrics.",
         "workbench.scoring.codes.",
         "workbench.scoring.entities.",
+        "workbench.scoring.choices.",
+        "workbench.scoring.corrections.",
         "workbench.data.",
+        "workbench.errors.",
     )
     assert [module for module in sorted(read) if not module.startswith(allowed)] == []

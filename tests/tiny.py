@@ -254,14 +254,14 @@ kind: suite
 role: validation
 tasks:
   - {task: mini_nli_validation, name: mini_nli, metric: acc, chance: 0.333}
-  - {task: mini_question_summary_validation, name: meqsum, metric: rouge1, source: meqsum}
+  - {task: mini_question_summary_validation, name: meqsum, metric: rouge1, sources: [meqsum]}
 """,
     "benchmarks/suites/tiny_test.yaml": """\
 kind: suite
 role: test
 tasks:
   - {task: mini_nli, name: mini_nli, metric: acc, chance: 0.333}
-  - {task: mini_question_summary, name: meqsum, metric: rouge1, source: meqsum}
+  - {task: mini_question_summary, name: meqsum, metric: rouge1, sources: [meqsum]}
 """,
 }
 

@@ -228,4 +228,5 @@ def tasks_of(suite: SuiteSpec, project: Project) -> tuple[Plain, tuple[Unavailab
 
 def _task(entry: TaskEntry, folder: Path, common: Plain) -> Iterator[tuple[str, Plain]]:
     yield from entry.model_dump(exclude={"sources"}).items()
+    yield "confidential", any(SOURCES[source].confidential for source in entry.sources)
     yield "definition", content_id("task", 1, common, [folder_sha256(folder)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,9 @@ from lm_eval.tasks import TaskManager
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-TASKS = Path(__file__).parents[2] / "benchmarks" / "tasks"
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+TASKS = BENCHMARKS / "tasks"
+sys.path.insert(0, str(BENCHMARKS))  # its scripts are no package
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ import json
 import math
 import random
 import statistics
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +126,15 @@ def test_items_pair_models_and_hold_no_text_of_the_task(scores: Scores) -> None:
     assert all({"doc_hash", "acc", "acc_norm"} <= item.keys() for item in nli)
     assert not any({"doc", "arguments"} & item.keys() for item in scores.items)
     assert statistics.mean(item["acc"] for item in nli) == scores.rows[0].value
+
+
+def test_of_a_confidential_task_no_text_is_kept(harness: Harness, model: Path) -> None:
+    secret = replace(task("mini_question_summary", "rouge1"), confidential=True)
+    found = score(harness, model, secret, limit=2)
+    assert all({"doc_id", "doc_hash", "rouge1"} <= item.keys() for item in found.items)
+    words = [value for item in found.items for key, value in item.items() if isinstance(value, str)]
+    assert all(len(word) == 64 or word in (secret.name, "none") for word in words)
+    assert not any({"target", "filtered_resps"} & item.keys() for item in found.items)
 
 
 def test_standard_error_of_bits_per_byte_against_a_jackknife(harness: Harness, model: Path) -> None:

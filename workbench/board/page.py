@@ -21,6 +21,7 @@ class Board:
         selection: The choice, if one was made.
         notes: Sentences to show at the end.
         labels: Model name -> a remark such as "shortened run".
+        overlap: What training corpora share with the items, as (whom it is about, sentence).
     """
 
     title: str
@@ -30,6 +31,7 @@ class Board:
     selection: Selection | None = None
     notes: tuple[str, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
+    overlap: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -29,13 +29,17 @@ def sections(board: Board) -> list[Section]:
 
 
 def listings(board: Board) -> list[Listing]:
-    """What follows the tables: unavailable tasks, the choice and why, why not the others, notes; none is empty."""
+    """What follows the tables: unavailable tasks, the choice and why, why not the others, overlap, notes.
+
+    None is empty.
+    """
     chosen, lists = board.selection, [_unavailable(board)]
     if chosen is not None:
         lists += [
             _listing(f"Chosen: {chosen.model}", [("", reason) for reason in chosen.reasons]),
             _listing("Not chosen", [(loser.model, loser.reason) for loser in chosen.rejected]),
         ]
+    lists.append(_listing("Overlap with training corpora", board.overlap))
     lists.append(_listing("Notes", [("", note) for note in board.notes]))
     return [listing for listing in lists if listing.items]
 

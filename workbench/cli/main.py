@@ -19,6 +19,7 @@ VERBS = {
     "diagnose": "explain a merge: how its experts' task vectors lie to one another, as tables and heatmaps",
     "score": "score any model folder on the suites of a run and put it on the board",
     "board": "show the leaderboard of a run and write it as Markdown and CSV",
+    "overlap": "find the items that share 13 words with what the experts of a run read, and score without them",
     "handoff": "write the hand-off bundle (SFT, then DPO) for the chosen checkpoint of a run",
     "fetch": "download open data sets into the cache, with checksums and licences",
     "schema": "write JSON Schemas of the YAML files, for editors that complete and check",

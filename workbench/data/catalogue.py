@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from workbench.data.source import Source, from_github
+from workbench.data.converted import CONVERTED
+from workbench.data.credentialed import CREDENTIALED
+from workbench.data.source import RemoteFile, Source, from_github
 
 SOURCES: dict[str, Source] = {
     source.name: source
@@ -150,5 +152,29 @@ SOURCES: dict[str, Source] = {
                 ("RQE_Test_302_pairs_AMIA2016.xml", "0d7d97c8858971edfafad578d39e739129dad33a94cb690277f79f1b1d1b4e80"),
             ),
         ),
+        Source(
+            "disease-ontology",
+            "CC0 1.0",
+            "Human Disease Ontology, github.com/DiseaseOntology/HumanDiseaseOntology",
+            (
+                RemoteFile(
+                    "doid_definitions.jsonl", sha256="f3f26aca5c68dbea5024933a89a3a54c1e59bbc2dfca037d7b4b85e3960fa4a5"
+                ),
+            ),
+            obtain="It is a merge of the ontology's subset .obo files, which the workbench cannot make yet.",
+        ),
+        Source(
+            "longhealth",
+            "see its repository",
+            "LongHealth, Adams et al. 2024, github.com/kbressem/LongHealth",
+            (
+                RemoteFile(
+                    "benchmark_v5.json",
+                    "https://raw.githubusercontent.com/kbressem/LongHealth/main/data/benchmark_v5.json",
+                ),
+            ),
+        ),
+        *CONVERTED,
+        *CREDENTIALED,
     )
 }

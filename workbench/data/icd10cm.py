@@ -9,7 +9,9 @@ Upstream's answer map drops option 3; here every position is equally likely.
 from __future__ import annotations
 
 import functools
+import hashlib
 import random
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -42,6 +44,23 @@ def description(code: str) -> str:
     import simple_icd_10_cm as icd
 
     return " ".join(icd.get_description(code).split())
+
+
+IN_CATEGORY = re.compile(r"[A-Z][0-9][0-9A-Z](?:\..+)?")
+HELD_OUT_ONE_IN = 20
+
+
+@functools.cache
+def held_out(code: str) -> bool:
+    """Whether a code lies in a held-out category: one three-character category in twenty, with all codes below it.
+
+    Whole categories, because siblings give each other away. The category's sha256 alone decides, so that neither a
+    seed nor a new edition of the tables moves a code. Chapters and blocks of several categories are never held out.
+    In the tables of April 2026: 86 of 1,918 categories, 2,285 of 46,920 codes.
+    """
+    if not IN_CATEGORY.fullmatch(code):
+        return False
+    return int(hashlib.sha256(code[:3].encode()).hexdigest(), 16) % HELD_OUT_ONE_IN == 0
 
 
 Depth = Literal["headings", "four_characters", "all"]
@@ -124,20 +143,26 @@ def beside(code: str, distance: int) -> set[str]:
     return near & _code_set()
 
 
-def _wrong(code: str, level: Level, rng: random.Random) -> list[str]:
+@functools.cache
+def _pool(only_held_out: bool) -> tuple[str, ...]:
+    return tuple(code for code in codes() if held_out(code)) if only_held_out else codes()
+
+
+def _wrong(code: str, level: Level, rng: random.Random, only_held_out: bool) -> list[str]:
     """Three distinct wrong descriptions, or fewer when the tree does not hold them."""
     if level == "easy":
-        pool = rng.sample(codes(), 12)  # more than three: descriptions repeat across codes
+        pool = rng.sample(_pool(only_held_out), 12)  # more than three: descriptions repeat across codes
     else:
         distances = (2,) if level == "hard" else (3, 4, 5)
-        pool = sorted(set().union(*(beside(code, d) for d in distances)))
+        near = set().union(*(beside(code, d) for d in distances))
+        pool = sorted(c for c in near if held_out(c) or not only_held_out)
         rng.shuffle(pool)
     return list(dict.fromkeys(d for c in pool if (d := description(c)) != description(code)))[:3]
 
 
-def question(code: str, level: Level, rng: random.Random) -> Question | None:
+def question(code: str, level: Level, rng: random.Random, only_held_out: bool = False) -> Question | None:
     """A question on one code, or None when the tree holds fewer than three distinct wrong descriptions."""
-    options = [description(code), *_wrong(code, level, rng)]
+    options = [description(code), *_wrong(code, level, rng, only_held_out)]
     if len(options) < 4:
         return None
     right = options[0]
@@ -145,15 +170,20 @@ def question(code: str, level: Level, rng: random.Random) -> Question | None:
     return Question(code, (options[0], options[1], options[2], options[3]), options.index(right), level)
 
 
-def questions(level: Level, n: int, seed: int, exclude: frozenset[str] = frozenset()) -> list[Question]:
-    """`n` questions of one level on codes drawn without repeats; the same seed gives the same questions."""
+def questions(
+    level: Level, n: int, seed: int, exclude: frozenset[str] = frozenset(), only_held_out: bool = False
+) -> list[Question]:
+    """`n` questions of one level on codes drawn without repeats; the same seed gives the same questions.
+
+    With `only_held_out` the wrong options are held out too: a model must not know them by their familiar ring.
+    """
     rng = random.Random(f"{seed}-{level}")
-    order = [code for code in codes() if code not in exclude]
+    order = [code for code in _pool(only_held_out) if code not in exclude]
     rng.shuffle(order)
     found: list[Question] = []
     for code in order:
         if len(found) == n:
             break
-        if (item := question(code, level, rng)) is not None:
+        if (item := question(code, level, rng, only_held_out)) is not None:
             found.append(item)
     return found

@@ -1,4 +1,4 @@
-"""The only place that imports lm_eval: one model on the tasks of a suite, with every item's result kept.
+"""One model on the tasks of a suite, with every item's result kept.
 
 The scores are lm-eval's own: tasks are its YAML folders, the model class is its HFLM, the loop is its `evaluate`.
 """
@@ -22,9 +22,10 @@ from workbench.progress import Progress, silent
 from workbench.records import Role, ScoreRow
 from workbench.scoring.faults import refuse_faulty
 
-MODEL_FREE = ("doc_id", "target", "filtered_resps", "doc_hash", "prompt_hash", "filter")
-"""What of lm-eval's sample record is kept besides the metrics: enough to pair items, no third-party text."""
-
+NUMBERS = ("doc_id", "doc_hash", "prompt_hash", "filter")
+"""What of lm-eval's sample record is kept besides the metrics: enough to pair items."""
+WORDS = ("target", "filtered_resps")
+"""What is kept, too, unless the task is made of confidential data: references and answers may quote it."""
 
 FEWSHOT_SEED = 1234
 """lm-eval's own default: tasks that draw their shots draw the same ones for every model, as `lm_eval` does."""
@@ -32,7 +33,7 @@ FEWSHOT_SEED = 1234
 
 @dataclass(frozen=True)
 class Task:
-    """One task of a suite, as the score step's spec declares it."""
+    """One task of a suite, as the score step's spec declares it. Of a `confidential` one no text is kept."""
 
     task: str
     name: str
@@ -41,6 +42,7 @@ class Task:
     chance: float | None
     higher_is_better: bool
     in_mean: bool
+    confidential: bool = False
 
 
 @dataclass(frozen=True)
@@ -218,7 +220,8 @@ def _stderr(metric: str, reported: Any, values: Sequence[Any]) -> float | None:
 
 
 def _item(task: Task, sample: Mapping[str, Any], cut: bool) -> dict[str, Any]:
-    kept = {key: sample[key] for key in MODEL_FREE if key in sample}
+    names = NUMBERS if task.confidential else (*NUMBERS, *WORDS)
+    kept = {key: sample[key] for key in names if key in sample}
     metrics = {key: sample[key] for key in sample["metrics"]}
     text = json.dumps({"task": task.name, **kept, **metrics, **({"cut": True} if cut else {})}, default=str)
     return json.loads(text, parse_constant=lambda _: None)  # type: ignore[no-any-return]  # NaN is no JSON

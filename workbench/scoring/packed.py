@@ -46,6 +46,7 @@ class PackedScorer(HFLM):  # type: ignore[misc, unused-ignore]
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
+        self.batch_size_per_gpu: int = int(self.batch_size)
         self.cut: set[tuple[str, int]] = set()
         self._asked: Sequence[Any] = ()
 
@@ -67,7 +68,8 @@ class PackedScorer(HFLM):  # type: ignore[misc, unused-ignore]
         """What greedy decoding writes behind each prompt, in order; batches are bounded in tokens, not only in rows."""
         from tqdm import tqdm
 
-        rows, answers = self.batch_size_per_gpu, {}
+        answers: dict[int, str] = {}
+        rows: int = self.batch_size_per_gpu
         with tqdm(total=len(requests), disable=disable_tqdm, desc="Running generate_until requests") as bar:
             for batch in generation_batches(self._sizes(requests), rows, self.generated_per_batch):
                 self.batch_size_per_gpu = len(batch)

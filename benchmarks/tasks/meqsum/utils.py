@@ -1,27 +1,38 @@
-"""MeQSum in the order that CLUE shuffles it into; CLUE's three shots are its first items, far from both splits here."""
+"""MeQSum in the order that CLUE shuffles it into: its first three items are the shots, the other 997 the test set."""
 
 from __future__ import annotations
 
-import random
+from pathlib import Path
 
 import openpyxl
 from datasets import Dataset
 
+from workbench.data.items import Item, require, split
 from workbench.data.sources import path_of
 from workbench.scoring.metrics import generation_scores
 
-ROUGE = ("rouge1", "rouge2", "rougeL")
+FILE = "MeQSum_ACL2019_BenAbacha_Demner-Fushman.xlsx"
+COLUMNS = ("File", "CHQ", "Summary")
+SHOTS = 3
+METRICS = ("rougeL", "rouge1", "rouge2", "bertscore")
 
 
 def splits(**_: object) -> dict[str, Dataset]:
-    """The last 150 of the 1,000 shuffled items as test, the 100 before them as validation."""
-    book = openpyxl.load_workbook(path_of("meqsum", "MeQSum_ACL2019_BenAbacha_Demner-Fushman.xlsx"), read_only=True)
-    rows = list(book.active.iter_rows(min_row=2, max_col=3, values_only=True))
+    """Shots and test items. Raises UserError for an item without a name, a question or a summary."""
+    path = path_of("meqsum", FILE)
+    rows = [{"id": item["File"], "CHQ": item["CHQ"], "Summary": item["Summary"].strip()} for item in read(path)]
+    return {name: Dataset.from_list(part) for name, part in split(path, rows, SHOTS, at_least=0).items()}
+
+
+def read(path: Path) -> list[Item]:
+    """The rows of the spreadsheet, by column. Most of its columns have neither name nor content."""
+    book = openpyxl.load_workbook(path, read_only=True)
+    header, *rows = book.active.iter_rows(values_only=True)
     book.close()
-    items = [{"file": file, "CHQ": question, "Summary": summary} for file, question, summary in rows]
-    random.Random(1).shuffle(items)  # the order of CLUE's random.seed(1); random.shuffle(items)
-    return {"validation": Dataset.from_list(items[-250:-150]), "test": Dataset.from_list(items[-150:])}
+    items = [{name: cell for name, cell in zip(header, row, strict=False) if name} for row in rows]
+    require(path, items, COLUMNS, filled=COLUMNS)
+    return items
 
 
 def process_results(doc: dict[str, str], results: list[str]) -> dict[str, float]:
-    return generation_scores(doc["Summary"], results[0], ROUGE)
+    return generation_scores(doc["Summary"], results[0], METRICS)
