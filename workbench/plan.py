@@ -5,6 +5,7 @@ base -> adapter -> expert -> merge -> score -> pick -> merge -> score -> select 
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -91,14 +92,32 @@ def _source(spec: BaseSpec, declared_in: Path) -> Plain:
     return source
 
 
-def adapter_step(name: str, spec: ExpertSpec, base: Step) -> Step:
+MEASURES = ("WORKBENCH_BERTSCORE", "WORKBENCH_CONCEPTS")
+"""Variables by which users choose the models behind scores; part of a score's id where they are set."""
+
+
+@dataclass(frozen=True)
+class Excluded:
+    """Tasks, in a folder of lm-eval tasks, whose items an expert must not read."""
+
+    folder: Path
+    tasks: tuple[str, ...]
+
+
+def adapter_step(name: str, spec: ExpertSpec, base: Step, project: Project) -> Step:
     """The step that trains an expert. How often it saves a checkpoint is no part of its id; its data are."""
     # Defaults are left out, so that a new option at its default does not make every trained expert another one.
     train = spec.train.model_dump(exclude={"save_steps"}, exclude_defaults=True)
     corpora = [{**c.model_dump(exclude_defaults=True), "data": _data(c.source, c.format)} for c in spec.corpora]
     lora = spec.lora.model_dump() if spec.lora else None
     plain = {"corpora": corpora, "lora": lora, "full": spec.full, "train": train, "seed": spec.seed}
-    return Step("adapter", name, plain, (base.id,), {"spec": spec})
+    excluded = None
+    if spec.exclude:
+        folders = project.task_folders()
+        tasks = tuple(dict.fromkeys(task for one in spec.exclude for task in project.tasks_named(one)))
+        plain["exclude"] = {task: folder_sha256(folders[task]) for task in tasks}
+        excluded = Excluded(project.tasks, tasks)
+    return Step("adapter", name, plain, (base.id,), {"spec": spec, "exclude": excluded})
 
 
 def _data(source: str, format: str) -> Plain:
@@ -111,6 +130,8 @@ def _data(source: str, format: str) -> Plain:
 def score_step(name: str, role: Role, tasks: Plain, how: Asking, model_id: str, project: Project) -> Step:
     """The step that scores a model on the tasks of a suite. The batch size is no part of its id."""
     spec = {"role": role, "tasks": tasks, "limit": how.limit, "dtype": how.dtype, "chat": how.chat}
+    if measures := {name: given for name in MEASURES if (given := os.environ.get(name))}:
+        spec["measures"] = measures
     options = {"batch_size": how.batch_size, "tasks": project.tasks}
     return Step("score", f"{name}-{role}", spec, (model_id,), options)
 
@@ -143,7 +164,7 @@ class _Planner:
         self.score(BASE, base)
         for name in run.experts:
             spec = self.declared.experts[name]
-            adapter = self.add(adapter_step(name, spec, base))
+            adapter = self.add(adapter_step(name, spec, base, self.declared.project))
             self.models[name] = self.add(Step("expert", name, {}, (base.id, adapter.id), {"base_name": run.base}))
             self.score(name, self.models[name])
         for merge in self.declared.merges:

@@ -27,8 +27,8 @@ class ScoreRow:
     `value` and `stderr` are None when undefined (no item, or all unscored); they are never 0 in that case.
     `n` counts scored items, `unscored` those that could not be scored. Of the scored, `unparsable` gave no answer that
     could be read and scored 0 (None where the task reads no answers), and `cut` did not fit the model's context and
-    were asked without their beginning. `in_mean` says whether the suite's unweighted mean includes this task
-    (perplexities are shown, not averaged).
+    were asked without their beginning. `measured_by` names the models and dictionaries that the score depends on.
+    `in_mean` says whether the suite's unweighted mean includes this task (perplexities are shown, not averaged).
     """
 
     model: str
@@ -46,6 +46,7 @@ class ScoreRow:
     chance: float | None = None
     unparsable: int | None = None
     cut: int = 0
+    measured_by: str = ""
     commit: str = "unknown"
     dirty: bool = False
 

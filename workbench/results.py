@@ -146,7 +146,7 @@ def overlap_of(context: Context, models: Collection[str]) -> list[tuple[str, str
     return sentences(overlaps, clean_scores(context, overlaps, models))
 
 
-def notes(rows: Iterable[ScoreRow], limit: int | None) -> list[str]:
+def notes(rows: Collection[ScoreRow], limit: int | None) -> list[str]:
     """What a reader must know of the tasks that are shown."""
     tasks = {row.task for row in rows}
     found = []
@@ -154,6 +154,9 @@ def notes(rows: Iterable[ScoreRow], limit: int | None) -> list[str]:
         found.append(KNOWLEDGE_RECALL)
     if any(task.startswith("mini_") for task in tasks):
         found.append(SYNTHETIC)
+    for measure in dict.fromkeys(row.measured_by for row in rows if row.measured_by):
+        names = ", ".join(dict.fromkeys(row.task for row in rows if row.measured_by == measure))
+        found.append(f"{names}: {measure}.")
     if limit is not None:
         found.append(f"shortened run: {limit} items of every task, drawn once, the same for every model.")
     return found

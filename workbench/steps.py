@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.errors import StepFailed
 from workbench.ids import file_sha256
-from workbench.plan import PREFERENCES, Plan, Scored, Step, data_file
+from workbench.plan import PREFERENCES, Excluded, Plan, Scored, Step, data_file
 from workbench.progress import Progress
 from workbench.provenance import commit
 from workbench.records import Rejection, Role, ScoreRow, Selection, plain
@@ -22,6 +22,7 @@ from workbench.specs.expand import BASE
 from workbench.store import Artifact, Store, write_json, write_text
 
 if TYPE_CHECKING:
+    from workbench.data.overlap import Index
     from workbench.scoring.harness import Harness
 
 Hashes = Mapping[str, str]
@@ -81,7 +82,19 @@ def train_adapter(step: Step, store: Store, base: Path, out: Path, progress: Pro
     """Train an expert; its checkpoints outlive a kill and are resumed."""
     from workbench.training.train import train
 
-    train(step.options["spec"], base, out, store.root / "checkpoints" / step.id[:12], progress)
+    checkpoints = store.root / "checkpoints" / step.id[:12]
+    train(step.options["spec"], base, out, checkpoints, progress, items_to_avoid(step.options["exclude"]))
+
+
+def items_to_avoid(excluded: Excluded | None) -> Index | None:
+    """The runs of words of the items that an expert must not read. Raises DataMissing when they are not here."""
+    from workbench.data.overlap import Index, item_text
+    from workbench.scoring.items import items_of
+
+    if excluded is None:
+        return None
+    found = items_of(excluded.folder, excluded.tasks)
+    return Index.of(item_text(item) for items in found.values() for _, item in items)
 
 
 def run_expert(step: Step, context: Context, out: Path) -> Hashes:

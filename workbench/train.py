@@ -18,7 +18,7 @@ from workbench.store import Artifact, Store
 def training_plan(project: Project, name: str, spec: ExpertSpec, base: BaseSpec) -> tuple[Step, Step]:
     """The base step and the adapter step of an expert."""
     first = base_step(spec.base, base, project.model_file(spec.base))
-    return first, adapter_step(name, spec, first)
+    return first, adapter_step(name, spec, first, project)
 
 
 def train_expert(

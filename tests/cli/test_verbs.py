@@ -72,7 +72,10 @@ def test_what_the_command_does_not_know(words: tuple[str, ...], sentence: str, w
             ("score", "merges", "--run", "run", "--name", "x"),
             "merges: neither a folder with a config.json nor declared in experts/. Known: code, notes, tiny.",
         ),
-        (("score", "tiny", "--suite", "smal_test"), "suite 'smal_test' is not in benchmarks/suites/. Did you mean 'small_test'?"),
+        (
+            ("score", "tiny", "--suite", "smal_test"),
+            "suite 'smal_test' is not in benchmarks/suites/. Did you mean 'small_test'?",
+        ),
         (("fetch", "meqsun"), "unknown source 'meqsun'. Did you mean 'meqsum'?"),
         (("merge", "none.yaml", "out"), "none.yaml:1: there is no such file. Check the name."),
         (("train", "experts/none.yaml"), "experts/none.yaml:1: there is no such file. Check the name."),

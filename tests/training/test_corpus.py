@@ -9,6 +9,7 @@ import tiny
 
 from workbench.data.catalogue import SOURCES
 from workbench.data.formats import FORMATS, Example
+from workbench.data.overlap import Index
 from workbench.specs.models import Corpus
 from workbench.training.corpus import Reading, read
 
@@ -37,6 +38,23 @@ def test_a_budget_keeps_the_first_documents_that_fit_and_one_at_least(budget: in
     found = reading(budget)
     assert (found.counts[0].documents, found.counts[0].tokens) == (documents, 20 * documents)
     assert {e.completion for e in found.examples} == {f"Document number {n:03d}." for n in range(documents)}
+
+
+def test_what_shares_thirteen_words_with_a_test_item_is_left_out_before_the_budget(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    item = "one two three four five six seven eight nine ten eleven twelve thirteen"
+    documents = [
+        Example("", f"Before {item} after."),
+        Example("", "Another document."),
+        Example(item + " ", "fourteen"),
+    ]
+    monkeypatch.setitem(FORMATS, ("icd10cm", "code_lines"), lambda seed: documents)
+    corpus = Corpus(source="icd10cm", format="code_lines", max_tokens=20)
+    found = read([corpus], tiny.tokenizer(), 7, Index.of([item]))
+    assert [example.completion for example in found.examples] == ["Another document."]
+    assert (found.counts[0].documents, found.counts[0].dropped) == (1, 2)
+    assert read([corpus], tiny.tokenizer(), 7).counts[0].dropped == 0
 
 
 def test_every_corpus_has_its_own_budget_and_prompts_count() -> None:

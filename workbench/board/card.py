@@ -33,7 +33,7 @@ def _line(row: ScoreRow) -> tuple[str, ...]:
 
 
 def _remarks(row: ScoreRow) -> str:
-    """What a reader must know of a score: answers that could not be read, prompts that were cut, no part of the mean."""
+    """What a reader must know of a score: answers that could not be read, prompts that were cut."""
     counts = ((row.unparsable, "unparsable"), (row.cut, "cut"), (row.unscored, "unscored"))
     found = [f"{number} {what}" for number, what in counts if number]
     return ", ".join(found if row.in_mean else [*found, "not in mean"])

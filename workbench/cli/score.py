@@ -77,6 +77,8 @@ def _show(card: Card, how: Asking) -> None:
     console.print(Text(f"{card.model.name} on {card.suite}", style="bold"))
     console.print(table)
     console.print(Text(mean_line(card.rows, len(card.unavailable)), style="bold"))
+    for measure in dict.fromkeys(row.measured_by for row in card.rows if row.measured_by):
+        console.print(Text(measure, style="dim"))
     if how.limit is not None:
         console.print(Text(f"shortened: {how.limit} items of every task", style="yellow"))
     for one in card.unavailable:

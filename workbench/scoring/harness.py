@@ -20,6 +20,8 @@ from typing import Any
 from workbench.errors import StepFailed, UserError
 from workbench.progress import Progress, silent
 from workbench.records import Role, ScoreRow
+from workbench.scoring.bertscore import bertscore_model
+from workbench.scoring.concepts import concept_finder
 from workbench.scoring.faults import refuse_faulty
 
 NUMBERS = ("doc_id", "doc_hash", "prompt_hash", "filter")
@@ -172,8 +174,19 @@ class _Answered:
             in_mean=task.in_mean,
             chance=task.chance,
             unparsable=int(sum(unparsable)) if unparsable else None,
+            measured_by=_measures(samples[0][1]["metrics"]) if samples else "",
             cut=sum((member, sample["doc_id"]) in self.cut for member, sample in samples),
         )
+
+
+def _measures(metrics: Sequence[str]) -> str:
+    """The models and dictionaries behind the metrics of a task: scores by different ones do not compare."""
+    found = []
+    if any("bertscore" in metric for metric in metrics):
+        found.append(f"BERTScore: {bertscore_model()}")
+    if "concept_f1" in metrics:
+        found.append(f"concepts: {concept_finder()}")
+    return "; ".join(found)
 
 
 def _model(folder: Path, settings: Settings) -> Any:

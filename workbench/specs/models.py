@@ -78,12 +78,16 @@ class Training(Spec):
 
 
 class ExpertSpec(Spec):
-    """A domain expert: a base, the corpora it reads, and how it is trained."""
+    """A domain expert: a base, the corpora it reads, and how it is trained.
+
+    `exclude` names suites or tasks: documents that share 13 words in a row with an item of theirs are not read.
+    """
 
     kind: Literal["expert"]
     base: Name
     domain: str
     corpora: Annotated[list[Corpus], Field(min_length=1)]
+    exclude: list[Name] = []
     lora: LoraSpec | None = None
     full: bool = False
     train: Training

@@ -59,6 +59,13 @@ class Project:
                 found[name] = path.parent
         return found
 
+    def tasks_named(self, name: str) -> tuple[str, ...]:
+        """The tasks of a suite, or the task itself."""
+        if self.suite_file(name).is_file():
+            _, suite = load_suite(self.suite_file(name))
+            return tuple(entry.task for entry in suite.tasks)
+        return (name,)
+
 
 @dataclass(frozen=True)
 class Declared:
@@ -80,7 +87,7 @@ def load_expert(path: Path) -> tuple[Project, ExpertSpec, BaseSpec]:
     document = read_yaml(path, project.shown(path))
     spec = validate(document, ExpertSpec)
     if spec is not None:
-        _check_corpora(spec, document)
+        _check_corpora(spec, document, project)
     base_document, base = _load(project, project.model_file(spec.base), BaseSpec) if spec else (document, None)
     raise_problems([document, base_document])
     assert spec is not None
@@ -128,7 +135,7 @@ def load_run(path: Path) -> Declared:
         documents.append(expert_document)
         if expert is not None:
             experts[name] = expert
-            _check_corpora(expert, expert_document)
+            _check_corpora(expert, expert_document, project)
             if expert.base != run.base and project.model_file(run.base).is_file():
                 document.add(("experts", index), f"expert '{name}' has base '{expert.base}', the run '{run.base}'.")
     suites = {}
@@ -202,7 +209,12 @@ def _check_tasks(suite: SuiteSpec, document: Document, tasks: Mapping[str, Path]
                 document.add(at, f"unknown source '{source}'. {did_you_mean(source, SOURCES)}")
 
 
-def _check_corpora(spec: ExpertSpec, document: Document) -> None:
+def _check_corpora(spec: ExpertSpec, document: Document, project: Project) -> None:
+    tasks = project.task_folders()
+    for index, name in enumerate(spec.exclude):
+        if name not in tasks and not project.suite_file(name).is_file():
+            suites = sorted(path.stem for path in project.suite_file(name).parent.glob("*.yaml"))
+            document.add(("exclude", index), f"'{name}' is neither a suite nor a task. {did_you_mean(name, suites)}")
     for index, corpus in enumerate(spec.corpora):
         loc = ("corpora", index)
         if corpus.source not in SOURCES:

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from workbench.data.catalogue import SOURCES
 from workbench.data.formats import Example, examples
+from workbench.data.overlap import Index, without
 from workbench.specs.models import Corpus
 
 
@@ -21,7 +22,10 @@ class Tokenizer(Protocol):
 
 @dataclass(frozen=True)
 class CorpusCount:
-    """What one corpus gave: documents and tokens after the budget, with its licence."""
+    """What one corpus gave: documents and tokens after the budget, with its licence.
+
+    `dropped` documents shared a run of words with a test item and were left out before the budget.
+    """
 
     source: str
     format: str
@@ -29,6 +33,7 @@ class CorpusCount:
     tokens: int
     licence: str
     attribution: str
+    dropped: int = 0
 
 
 @dataclass(frozen=True)
@@ -44,17 +49,25 @@ class Reading:
         return sum(count.tokens for count in self.counts)
 
 
-def read(corpora: Sequence[Corpus], tokenizer: Tokenizer, seed: int) -> Reading:
-    """Load every corpus, cut each to its token budget in its own order, then shuffle all of them together."""
+def read(corpora: Sequence[Corpus], tokenizer: Tokenizer, seed: int, test_items: Index | None = None) -> Reading:
+    """Load every corpus, cut each to its token budget in its own order, then shuffle all of them together.
+
+    What shares a run of words with `test_items` is left out before.
+    """
     kept: list[Example] = []
     counts = []
     for corpus in corpora:
         found = [one for i in range(corpus.repeat) for one in examples(corpus.source, corpus.format, seed + i)]
+        dropped = 0
+        if test_items is not None:
+            clean = without(found, test_items)
+            found, dropped = list(clean.examples), clean.dropped
         lengths = [len(ids) for ids in tokenizer([e.prompt + e.completion for e in found])["input_ids"]]
         used, tokens = _within(lengths, corpus.max_tokens)
         kept += found[:used]
         source = SOURCES[corpus.source]
-        counts.append(CorpusCount(corpus.source, corpus.format, used, tokens, source.licence, source.attribution))
+        about = (source.licence, source.attribution)
+        counts.append(CorpusCount(corpus.source, corpus.format, used, tokens, *about, dropped))
     random.Random(seed).shuffle(kept)
     return Reading(tuple(kept), tuple(counts))
 

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from workbench.data.overlap import Index
 from workbench.errors import MissingExtra
 from workbench.progress import Progress
 from workbench.specs.models import ExpertSpec
@@ -40,8 +41,12 @@ class TrainingRecord:
     loss_curve: tuple[LossPoint, ...]
 
 
-def train(spec: ExpertSpec, base: Path, out: Path, checkpoints: Path, progress: Progress) -> TrainingRecord:
+def train(
+    spec: ExpertSpec, base: Path, out: Path, checkpoints: Path, progress: Progress, test_items: Index | None = None
+) -> TrainingRecord:
     """Train an expert of the model in `base`; `out` receives the adapter (or, for full training, the model).
+
+    Documents that share a run of words with `test_items` are not read.
 
     Checkpoints go to `checkpoints`; the last whole one is resumed. Weights are saved in bfloat16 safetensors.
 
@@ -57,7 +62,7 @@ def train(spec: ExpertSpec, base: Path, out: Path, checkpoints: Path, progress: 
 
     datasets.disable_progress_bars()
     tokenizer = AutoTokenizer.from_pretrained(base)
-    reading = read(spec.corpora, tokenizer, spec.seed)
+    reading = read(spec.corpora, tokenizer, spec.seed, test_items)
     rows = [{"prompt": e.prompt, "completion": e.completion} for e in reading.examples]
     if not spec.train.completion_only:
         rows = [{"text": e.prompt + e.completion} for e in reading.examples]

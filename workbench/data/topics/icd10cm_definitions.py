@@ -24,6 +24,7 @@ def _definition(code: str) -> Draft:
 
 
 def _code(code: str) -> Draft:
-    wrong = tuple(other for other in neighbours(code) if len(other) == len(code))
-    question = f"What is the medical code of '{terms(code)[0]}' in ICD10CM?"
+    term = terms(code)[0]
+    wrong = tuple(other for other in neighbours(code) if len(other) == len(code) and term not in terms(other))
+    question = f"What is the medical code of '{term}' in ICD10CM?"
     return Draft(f"code-{code}", "icd10cm", question, code, wrong)
