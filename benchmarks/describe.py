@@ -40,12 +40,19 @@ ITEMS: tuple[Items, ...] = (
     Items("mednli", "does one sentence of a history follow from another", None, 1419, ("mednli",)),
     Items("pls", "the problems behind a hospital stay, from its notes", None, 234, ("pls",)),
     Items("meqsum", "a consumer's health question in one short question", None, 997, ("meqsum",)),
-    Items("longhealth", "questions on a patient's letters, in three tasks", None, 4200, ("longhealth",)),
+    Items("longhealth", "questions on a patient's letters, in three tasks", None, 6000, ("longhealth",)),
     Items("medisumqa", "a patient's questions on a discharge letter", None, 452, ("medisumqa",)),
     Items("medisumcode", "the ICD-10 codes of a discharge letter", None, 499, ("medisumcode",)),
     Items("rrs_qa", "questions on the findings of a radiology report", None, 600, ("rrs-qa",)),
     Items("medicationqa", "a consumer's question on a drug (raw pairs)", None, 660, ("medicationqa",)),
     Items("medec", "which sentence holds a medical error, -1 for none", 572, 597, ("medec-ms",)),
+    Items(
+        "medec_correction",
+        "error or not, which sentence, corrected (MEDIQA-CORR's form, not CLUE+'s)",
+        572,
+        597,
+        ("medec-ms",),
+    ),
     Items("aci_bench", "the note of a visit from its dialogue", 20, 120, ("aci-bench",)),
     Items("sdoh", "social determinants as JSON", None, 369, ("shac",)),
     Items("icd10cm_clue", "the description of an ICD-10-CM code, a letter asked for", None, 3000, ("icd10cm",)),
@@ -100,9 +107,7 @@ ITEMS: tuple[Items, ...] = (
     Items("icd10cm_letters_hard", "the same, hard", 60, 60, ("icd10cm",)),
     # Topics to choose by
     Items("topic_clinical_case", "clinical cases", 180, None, ("medec-ms",)),
-    Items(
-        "topic_clinical_knowledge", "clinical knowledge, from ICD-10-CM's tree and notes", 400, None, ("icd10cm",)
-    ),
+    Items("topic_clinical_knowledge", "clinical knowledge, from ICD-10-CM's tree and notes", 400, None, ("icd10cm",)),
     Items("topic_medication", "drugs and diseases", 0, None, ("bc5cdr",)),
     Items("topic_icd10cm_definitions", "ICD-10-CM code definitions", 400, None, ("icd10cm",)),
     Items("topic_radiology_report", "radiology captions", 0, None, ("roco-ccby-captions",)),

@@ -165,10 +165,10 @@ SOURCES: dict[str, Source] = {
         ),
         Source(
             "longhealth",
-            "see its repository",
+            "not verified here (third parties state Apache-2.0)",
             "LongHealth, Adams et al. 2024, github.com/kbressem/LongHealth",
             (
-                RemoteFile(
+                RemoteFile(  # the branch: no commit was known here, so the first file that is fetched is pinned
                     "benchmark_v5.json",
                     "https://raw.githubusercontent.com/kbressem/LongHealth/main/data/benchmark_v5.json",
                 ),

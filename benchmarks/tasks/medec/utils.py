@@ -70,4 +70,4 @@ def process_correction(doc: dict[str, Any], results: list[str]) -> dict[str, flo
 def finding(generation: str) -> Finding | None:
     """The first line of the form "1 10 Corrected sentence." or "0 -1 NA"; None when there is none."""
     found = ANSWER.search(generation)
-    return Finding(found[1] == "1", int(found[2]), (found[3] or "").strip(' "') or NOTHING) if found else None
+    return Finding(found[1] == "1", int(found[2]), (found[3] or "").strip(' "')) if found else None
