@@ -153,6 +153,31 @@ SOURCES: dict[str, Source] = {
             ),
         ),
         Source(
+            "bc5cdr",
+            "NCBI Public Domain Notice (US government work)",
+            "BC5CDR, Li et al. 2016 (Database), through github.com/microsoft/BioGPT",
+            from_github(
+                "microsoft/BioGPT",
+                "648f7d6503c038b44e70b7510bf431c7be94e891",
+                "data/BC5CDR/raw/CDR_Data/CDR.Corpus.v010516/",
+                ("CDR_TrainingSet.PubTator.txt", "7afcec134e3d4871e74b0398d92850d3c9ac94c0bdc780003f2d60184c012bd8"),
+                ("CDR_DevelopmentSet.PubTator.txt", "9e18d8e700168887a7919e62f67ac2ce2357e3f409a48ee992906abdd80fe3e5"),
+            ),
+        ),
+        Source(
+            "roco-ccby-captions",
+            "CC BY or CC0, by image",
+            "ROCO, Pelka et al. 2018, captions under CC BY or CC0, github.com/razorx89/roco-dataset",
+            (
+                RemoteFile(
+                    "roco_radiology_captions_ccby.jsonl",
+                    sha256="4d902743c5ba27ef85c52693444399572e68b0ff8f8c7147b0f1f88bc8c9a697",
+                ),
+            ),
+            obtain="It joins captions.txt and licences.txt of github.com/razorx89/roco-dataset; the workbench cannot "
+            "make it yet.",
+        ),
+        Source(
             "disease-ontology",
             "CC0 1.0",
             "Human Disease Ontology, github.com/DiseaseOntology/HumanDiseaseOntology",
