@@ -19,7 +19,7 @@ from workbench.data.catalogue import SOURCES
 from workbench.data.overlap import item_text
 from workbench.data.source import RemoteFile, Source
 from workbench.errors import SpecError, UserError
-from workbench.plan import Excluded, Plan, Step, plan
+from workbench.plan import Excluded, Plan, Step, builders, plan
 from workbench.specs.project import load_run
 from workbench.steps import items_to_avoid
 
@@ -229,6 +229,17 @@ def test_the_items_that_an_expert_must_not_read_are_those_of_the_tasks(repositor
     assert found is not None
     items = (repository / "benchmarks/tasks/mini_question_summary/test.jsonl").read_text().splitlines()
     assert all(found.share(item_text(json.loads(item))) == 1 for item in items)
+
+
+def test_a_task_is_known_by_the_code_that_makes_its_items(tmp_path: Path) -> None:
+    (tmp_path / "utils.py").write_text(
+        "from workbench.data import icd10cm\nfrom workbench.data.sources import path_of\n"
+        "from workbench.scoring.metrics import generation_scores\n"
+    )
+    found = builders(tmp_path)
+    assert {"workbench.data.icd10cm", "workbench.scoring.metrics", "workbench.scoring.bertscore"} <= found.keys()
+    assert "workbench.data.sources" not in found
+    assert all(len(digest) == 64 for digest in found.values())
 
 
 def test_files_that_an_expert_does_not_read_are_no_part_of_it(

@@ -5,6 +5,7 @@ base -> adapter -> expert -> merge -> score -> pick -> merge -> score -> select 
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -91,6 +92,9 @@ def _source(spec: BaseSpec, declared_in: Path) -> Plain:
         return {"files": {p.name: file_sha256(p) for p in sorted(folder.iterdir()) if p.is_file()}}
     return source
 
+
+NO_BUILDERS = {"workbench.data.sources", "workbench.data.catalogue", "workbench.data.source"}
+"""Modules that look data up and make no item."""
 
 MEASURES = ("WORKBENCH_BERTSCORE", "WORKBENCH_CONCEPTS")
 """Variables by which users choose the models behind scores; part of a score's id where they are set."""
@@ -217,6 +221,13 @@ class _Planner:
         return align
 
 
+def _imported(path: Path) -> set[str]:
+    """Everything that may be a module in the `from ... import ...` of a file."""
+    nodes = [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.ImportFrom)]
+    modules = {node.module for node in nodes if node.module}
+    return modules | {f"{node.module}.{alias.name}" for node in nodes for alias in node.names}
+
+
 def data_file(stage: Stage, declared_in: Path) -> Path:
     """The training rows of an alignment stage: a path beside the run file, else a set that the package ships."""
     for path in (declared_in.parent / stage.data, PREFERENCES / stage.data):
@@ -250,4 +261,21 @@ def tasks_of(suite: SuiteSpec, project: Project) -> tuple[Plain, tuple[Unavailab
 def _task(entry: TaskEntry, folder: Path, common: Plain) -> Iterator[tuple[str, Plain]]:
     yield from entry.model_dump(exclude={"sources"}).items()
     yield "confidential", any(SOURCES[source].confidential for source in entry.sources)
-    yield "definition", content_id("task", 1, common, [folder_sha256(folder)])
+    yield "definition", content_id("task", 2, {**common, **builders(folder)}, [folder_sha256(folder)])
+
+
+def builders(folder: Path) -> Plain:
+    """sha256 of the package's files that make the items of a task and score them: what its utils.py imports, and so on.
+
+    Not of the look-up of sources, which changes with every source and makes no item.
+    """
+    package = Path(__file__).parents[1]
+    found: dict[str, str] = {}
+    left = sorted(folder.glob("*.py"))
+    while left:
+        for module in _imported(left.pop()) - NO_BUILDERS - found.keys():
+            path = package.joinpath(*module.split(".")).with_suffix(".py")
+            if module.startswith(("workbench.data.", "workbench.scoring.")) and path.is_file():
+                found[module] = file_sha256(path)
+                left.append(path)
+    return dict(sorted(found.items()))

@@ -136,6 +136,20 @@ def test_evidence_keeps_prompts_on_which_all_valid_annotations_agree(tmp_path: P
     assert first.endswith('"evidence": "Sleep — \\"longer\\"."}'.encode())
 
 
+def test_roco_keeps_the_captions_whose_image_is_free(tmp_path: Path) -> None:
+    for split in ("test", "validation"):
+        captions = f"ROCO_1\t Chest film, {split}. \nROCO_2\tA second\ttab.\nROCO_4\tNo licence row.\n"
+        (tmp_path / f"{split}_captions.txt").write_text(captions)
+        rows = "ROCO_ID,PMC_ID,CC\nROCO_1,PMC1_a.jpg,CC BY\nROCO_2,PMC2_b.jpg,CC BY-NC\nROCO_3,PMC3_c.jpg,CC0\n"
+        (tmp_path / f"{split}_licences.txt").write_text(rows)
+    conversions.roco(tmp_path, tmp_path / "made")
+    first, second = (json.loads(line) for line in (tmp_path / "made").read_text().splitlines())
+    assert first == {
+        "id": "ROCO_1", "split": "test", "image": "PMC1_a.jpg", "license": "CC BY", "caption": "Chest film, test.",
+    }  # fmt: skip
+    assert second["split"] == "validation"
+
+
 def test_medqa_drops_the_phrases_and_orders_the_keys(tmp_path: Path) -> None:
     (tmp_path / "phrases_no_exclude_test.jsonl").write_text(
         '{"question": "38°C?", "answer": "Tea", "options": {"A": "Tea", "B": "Ice"}, "meta_info": "step1", '
@@ -444,7 +458,7 @@ def test_a_cache_that_cannot_be_written_is_named(
 
 
 def test_the_table_is_whole() -> None:
-    assert list(TABLE) == ["evidence-inference", "medquad", "codiesp-en", "primock57", "mirage"]
+    assert list(TABLE) == ["roco-ccby-captions", "evidence-inference", "medquad", "codiesp-en", "primock57", "mirage"]
     for source in CONVERTED:
         assert source.licence
         for file in source.files:

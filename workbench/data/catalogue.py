@@ -29,6 +29,10 @@ SOURCES: dict[str, Source] = {
                     "MTS-Dialog-TestSet-1-MEDIQA-Chat-2023.csv",
                     "b4d38dd2c99b2e9860099abcf653f1e0f3e9b69f9fcc45be2a2699b37a4d2f37",
                 ),
+                (
+                    "MTS-Dialog-TestSet-2-MEDIQA-Sum-2023.csv",
+                    "226644466ed3af82382b327a3e684aab70aa605b96cfd93b04f584f1826ab1a6",
+                ),
             ),
         ),
         Source(
@@ -163,19 +167,6 @@ SOURCES: dict[str, Source] = {
                 ("CDR_TrainingSet.PubTator.txt", "7afcec134e3d4871e74b0398d92850d3c9ac94c0bdc780003f2d60184c012bd8"),
                 ("CDR_DevelopmentSet.PubTator.txt", "9e18d8e700168887a7919e62f67ac2ce2357e3f409a48ee992906abdd80fe3e5"),
             ),
-        ),
-        Source(
-            "roco-ccby-captions",
-            "CC BY or CC0, by image",
-            "ROCO, Pelka et al. 2018, captions under CC BY or CC0, github.com/razorx89/roco-dataset",
-            (
-                RemoteFile(
-                    "roco_radiology_captions_ccby.jsonl",
-                    sha256="4d902743c5ba27ef85c52693444399572e68b0ff8f8c7147b0f1f88bc8c9a697",
-                ),
-            ),
-            obtain="It joins captions.txt and licences.txt of github.com/razorx89/roco-dataset; the workbench cannot "
-            "make it yet.",
         ),
         Source(
             "disease-ontology",

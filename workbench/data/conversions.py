@@ -8,6 +8,7 @@ How far each was held against upstream's text when it was written (in part, by e
 - `medquad`: eight of the XML files, among them the one without an id, one without answers and three that write
   `pair`. No pair differed.
 - `notes`, `transcripts` (PriMock57): the names of the notes, and the bytes of one. Nothing is converted there.
+- `roco`: the ids that are kept of the first 40 rows of validation. None differed.
 - `codiesp_labelled`, `codiesp_background`: nothing but the corpus's own description of its format.
 """
 
@@ -163,6 +164,21 @@ def _unpack(file: Path, folder: str, suffix: str, target: Path) -> None:
             path = PurePosixPath(name)
             if len(path.parts) == 3 and path.parts[1] == folder and path.suffix == suffix:
                 (target / path.name).write_bytes(archive.read(name))
+
+
+def roco(upstream: Path, target: Path) -> None:
+    """ROCO's radiology captions of test and validation whose image is under CC BY or CC0."""
+    _write((row for split in ("test", "validation") for row in _captions(upstream, split)), target)
+
+
+def _captions(upstream: Path, split: str) -> Iterator[Row]:
+    lines = (upstream / f"{split}_captions.txt").read_text(encoding="utf-8").split("\n")
+    captions = dict(line.split("\t", 1) for line in lines if "\t" in line)
+    for row in _csv(upstream / f"{split}_licences.txt"):
+        name, licence = row["ROCO_ID"], row["CC"]
+        if licence in ("CC BY", "CC0") and name in captions:
+            caption = captions[name].strip()
+            yield {"id": name, "split": split, "image": row["PMC_ID"], "license": licence, "caption": caption}
 
 
 def _csv(path: Path) -> list[dict[str, str]]:

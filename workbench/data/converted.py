@@ -21,6 +21,7 @@ _EVIDENCE_FILES = (
     "splits/ev2_validation_article_ids.txt",
     "splits/ev2_test_article_ids.txt",
 )
+_ROCO = ("razorx89/roco-dataset", "a1f0ad6c578ca8801e5a6eccc90af051aee1c326")
 _PHRASES = "phrases_no_exclude_test.jsonl"
 
 
@@ -36,6 +37,26 @@ def _mmlu(subject: str, sha256: str) -> RemoteFile:
 
 
 CONVERTED: tuple[Source, ...] = (
+    Source(
+        "roco-ccby-captions",
+        "CC BY or CC0, by image",
+        "ROCO, Pelka et al. 2018 (LABELS), captions of images under CC BY or CC0, github.com/razorx89/roco-dataset",
+        (
+            RemoteFile(
+                "roco_radiology_captions_ccby.jsonl",
+                sha256="4d902743c5ba27ef85c52693444399572e68b0ff8f8c7147b0f1f88bc8c9a697",
+                conversion=Conversion(
+                    tuple(
+                        (f"{split}_{file}", raw_github(*_ROCO, f"data/{split}/radiology/{file}"))
+                        for split in ("test", "validation")
+                        for file in ("captions.txt", "licences.txt")
+                    ),
+                    conversions.roco,
+                    6_834,
+                ),
+            ),
+        ),
+    ),
     Source(
         "evidence-inference",
         "MIT",
