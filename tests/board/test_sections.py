@@ -80,3 +80,15 @@ def test_empty_listings_are_left_out(rows):
 def test_a_missing_baseline_is_refused_with_a_sentence(rows):
     with pytest.raises(UserError, match="baseline 'phi' has no score here"):
         sections(Board("t", "phi", rows))
+
+
+def test_footnotes_count_unread_answers_and_cut_prompts_by_task(row):
+    rows = (
+        row("base", "x", 0.4, n=40, unparsable=3),
+        row("base", "y", 0.4, n=40, unparsable=0),
+        row("a", "x", 0.5, n=40, unparsable=1, cut=2),
+        row("a", "y", 0.5, n=40),
+    )
+    section = sections(Board("t", "base", rows))[1]
+    assert "Answers that could not be read, scored 0: x (of 40): base 3, a 1." in section.footnotes
+    assert "Prompts cut from the left to fit the model's context: x (of 40): a 2." in section.footnotes

@@ -58,7 +58,9 @@ def _section(board: Board, role: Role) -> Section:
         return Section(_heading(board, role), f"No {role} score yet", (), (), ())
     rows, summaries = score_rows(frame), summarise(frame, board.baseline)
     tasks = measured_tasks(rows)
-    footnotes = (_metrics(rows), _partial(summaries, tasks), _unscored(rows))
+    unread = _by_task("Answers that could not be read, scored 0", [(row, row.unparsable or 0) for row in rows])
+    cut = _by_task("Prompts cut from the left to fit the model's context", [(row, row.cut) for row in rows])
+    footnotes = (_metrics(rows), _partial(summaries, tasks), _unscored(rows), unread, cut)
     return Section(
         heading=_heading(board, role),
         remark=printable(_remark(board, role, tasks)),
@@ -104,3 +106,13 @@ def _unscored(rows: Sequence[ScoreRow]) -> str:
     unscored = [row for row in rows if row.unscored]
     parts = [f"{row.model} {row.unscored} of {row.n + row.unscored} on {row.task}" for row in unscored]
     return f"Items that could not be scored: {'; '.join(parts)}." if parts else ""
+
+
+def _by_task(what: str, counts: Sequence[tuple[ScoreRow, int]]) -> str:
+    """How many items of each task, by model: `what: coding (of 46): base 3, ties 5; ...`; "" when there are none."""
+    found: dict[str, list[str]] = {}
+    for row, number in counts:
+        if number:
+            found.setdefault(f"{row.task} (of {row.n})", []).append(f"{row.model} {number}")
+    parts = [f"{task}: {', '.join(models)}" for task, models in found.items()]
+    return f"{what}: {'; '.join(parts)}." if parts else ""
