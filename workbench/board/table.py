@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import fields
 from typing import Any, TypeAlias
@@ -13,7 +12,7 @@ from workbench.errors import UserError
 from workbench.records import Role, ScoreRow, plain
 
 Frame: TypeAlias = pd.DataFrame
-"""A tidy frame: its columns are the fields of ScoreRow, in that order; an undefined number is NaN."""
+"""A tidy frame: its columns are the fields of ScoreRow, in that order; an undefined number is NaN (NA for a count)."""
 
 COLUMNS = [field.name for field in fields(ScoreRow)]
 KEY = ["model_id", "task", "role", "metric"]
@@ -27,7 +26,7 @@ def tidy(rows: Iterable[ScoreRow]) -> Frame:
         UserError: a model has two scores for the same task, role and metric, or two models share a name.
     """
     frame = pd.DataFrame([plain(row) for row in rows], columns=COLUMNS)
-    frame = frame.astype(dict.fromkeys(UNDEFINED_IS_NAN, "float64"))
+    frame = frame.astype({**dict.fromkeys(UNDEFINED_IS_NAN, "float64"), "unparsable": "Int64"})
     _refuse_shared_names(frame)
     _refuse_repeats(frame)
     return frame
@@ -49,7 +48,7 @@ def csv_text(frame: Frame) -> str:
 
 
 def _with_none(record: Any) -> dict[str, Any]:
-    undefined = {name for name in UNDEFINED_IS_NAN if math.isnan(record[name])}
+    undefined = {name for name in (*UNDEFINED_IS_NAN, "unparsable") if pd.isna(record[name])}
     return {name: None if name in undefined else value for name, value in record.items()}
 
 
