@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -34,6 +35,7 @@ def available(names: Sequence[str]) -> dict[str, int]:
     """Number of items of every task that loads here, by name."""
     from lm_eval.tasks import TaskManager
 
+    logging.getLogger("lm_eval").setLevel(logging.ERROR)
     manager, found = TaskManager(include_path=str(TASKS), include_defaults=False), {}
     for name in names or [name for name in manager.all_tasks if name not in manager.all_groups]:
         try:

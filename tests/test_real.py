@@ -14,10 +14,12 @@ import pytest
 from safetensors import safe_open
 
 from workbench.cli.main import run
+from workbench.scoring.harness import subset
 from workbench.specs.methods import METHODS
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "benchmarks")]
 
+import agreement
 import oracle
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -36,12 +38,22 @@ candidates:
     merge_method: dare_ties
     seed: 7
     models: {each: best-of slerp-*, parameters: {weight: 0.5, density: 0.5}}
-score: {validation: mini_validation, test: mini, limit: 2}
+score: {validation: few_validation, test: few, limit: 2}
 handoff:
   seed: 5
   sft: {lr: 1.0e-4, data: sft.jsonl, max_steps: 1, batch_size: 2, max_length: 256}
   dpo: {lr: 1.0e-4, data: dpo.jsonl, max_steps: 1, batch_size: 1, max_length: 256}
 """
+
+FEW = """
+kind: suite
+role: {role}
+tasks:
+  - {{task: mini_nli{form}, name: mini_nli, metric: acc, chance: 0.333}}
+  - {{task: mini_radiology_qa{form}, name: mini_radiology_qa, metric: rouge1}}
+  - {{task: icd10cm{form}, name: icd10cm, metric: acc_mutual_info, chance: 0.25}}
+"""
+"""Of every kind of task one: the twelve of the mini suite take a minute a model."""
 
 pytestmark = pytest.mark.real
 
@@ -52,6 +64,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     root = tmp_path_factory.mktemp("real")
     for name in ("experts", "benchmarks"):
         shutil.copytree(PROJECT / name, root / name)
+    for role, form in (("test", ""), ("validation", "_validation")):
+        (root / "benchmarks" / "suites" / f"few{form}.yaml").write_text(FEW.format(role=role, form=form))
     (root / "merges").mkdir()
     (root / "merges" / "real.yaml").write_text(RUN)
     with pytest.MonkeyPatch.context() as patch:
@@ -127,6 +141,19 @@ def test_packed_log_probabilities_are_those_of_hflm(project: Path) -> None:
     for ours, theirs in zip(packed, plain, strict=True):
         assert ours[0] == pytest.approx(float(theirs[0]), abs=1e-3)
         assert ours[1] == bool(theirs[1])
+
+
+def test_items_score_as_under_plain_lm_eval(project: Path, tmp_path: Path) -> None:
+    """Three tasks, as `benchmarks/agreement.py` compares all of them."""
+    (base,) = (project / "runs/store/base").glob("[!.]*")
+    names = ["mini_error_detection", "mini_radiology_qa", "icd10cm_easy"]
+    samples = {name: subset(name, size, 3) for name, size in agreement.available(names).items()}
+    plain, ours = agreement.theirs(base, samples, tmp_path), agreement.ours(base, samples, 3)
+    assert plain.keys() == ours.keys() == set(names)
+    for name, items in plain.items():
+        assert items.keys() == ours[name].keys() == set(samples[name])
+        for index, item in items.items():
+            assert list(agreement.differences(item, ours[name][index])) == []
 
 
 TENSORS = (
