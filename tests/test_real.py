@@ -17,7 +17,8 @@ from workbench.cli.main import run
 from workbench.scoring.harness import subset
 from workbench.specs.methods import METHODS
 
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "benchmarks")]
+sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 
 import agreement
 import oracle
