@@ -24,7 +24,8 @@ from typing import Any
 from rich.console import Console
 
 from workbench.errors import DataMissing
-from workbench.scoring.harness import Harness, Settings, Task, subset
+from workbench.scoring.answered import Task
+from workbench.scoring.harness import Harness, Settings, subset
 
 TASKS = Path(__file__).parent / "tasks"
 TOLERANCE = 1e-3

@@ -20,12 +20,13 @@ LAYER = {
     "errors": 0, "ids": 0, "records": 0, "progress": 0,
     "provenance": 1, "store": 1,
     "specs": 2,
-    "plan": 3, "publish": 3,
-    "steps": 4,
-    "run": 5, "score": 5, "train": 5,
-    "results": 6,
-    "cli": 7,
-    "__main__": 8,
+    "publish": 3, "tasks": 3,
+    "plan": 4,
+    "steps": 5,
+    "run": 6, "score": 6, "train": 6,
+    "results": 7,
+    "cli": 8,
+    "__main__": 9,
 }  # fmt: skip
 """A module reads its own layer's package and lower layers. Stages lie beside: see `may_read`."""
 

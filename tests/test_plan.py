@@ -19,9 +19,10 @@ from workbench.data.catalogue import SOURCES
 from workbench.data.overlap import item_text
 from workbench.data.source import RemoteFile, Source
 from workbench.errors import SpecError, UserError
-from workbench.plan import Excluded, Plan, Step, builders, plan
+from workbench.plan import Excluded, Plan, Step, plan
 from workbench.specs.project import load_run
 from workbench.steps import items_to_avoid
+from workbench.tasks import builders
 
 Change = Callable[[str, str, str], None]
 

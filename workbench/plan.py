@@ -5,10 +5,9 @@ base -> adapter -> expert -> merge -> score -> pick -> merge -> score -> select 
 
 from __future__ import annotations
 
-import ast
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import version
@@ -17,7 +16,6 @@ from typing import Any, Literal
 
 from workbench.data.catalogue import SOURCES
 from workbench.data.formats import READS
-from workbench.data.sources import missing
 from workbench.errors import UserError
 from workbench.ids import Plain, content_id, file_sha256, folder_sha256
 from workbench.records import Role, Unavailable
@@ -25,7 +23,7 @@ from workbench.specs.expand import BASE, Merge
 from workbench.specs.models import BaseSpec, ExpertSpec
 from workbench.specs.project import Declared, Project
 from workbench.specs.run import Asking, Handoff, Stage
-from workbench.specs.suite import SuiteSpec, TaskEntry
+from workbench.tasks import tasks_of
 
 StepKind = Literal["base", "adapter", "expert", "merge", "score", "pick", "select", "align"]
 
@@ -92,9 +90,6 @@ def _source(spec: BaseSpec, declared_in: Path) -> Plain:
         return {"files": {p.name: file_sha256(p) for p in sorted(folder.iterdir()) if p.is_file()}}
     return source
 
-
-NO_BUILDERS = {"workbench.data.sources", "workbench.data.catalogue", "workbench.data.source"}
-"""Modules that look data up and make no item."""
 
 MEASURES = ("WORKBENCH_BERTSCORE", "WORKBENCH_CONCEPTS")
 """Variables by which users choose the models behind scores; part of a score's id where they are set."""
@@ -221,13 +216,6 @@ class _Planner:
         return align
 
 
-def _imported(path: Path) -> set[str]:
-    """Everything that may be a module in the `from ... import ...` of a file."""
-    nodes = [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.ImportFrom)]
-    modules = {node.module for node in nodes if node.module}
-    return modules | {f"{node.module}.{alias.name}" for node in nodes for alias in node.names}
-
-
 def data_file(stage: Stage, declared_in: Path) -> Path:
     """The training rows of an alignment stage: a path beside the run file, else a set that the package ships."""
     for path in (declared_in.parent / stage.data, PREFERENCES / stage.data):
@@ -242,40 +230,3 @@ def _stage(stage: Stage, declared_in: Path) -> Plain:
 
 def _roles() -> tuple[Role, Role]:
     return ("validation", "test")
-
-
-def tasks_of(suite: SuiteSpec, project: Project) -> tuple[Plain, tuple[Unavailable, ...]]:
-    """The tasks of a suite whose data are at hand, with the version of their definition; and the others."""
-    folders = project.task_folders()
-    shared = sorted(path for path in project.tasks.iterdir() if path.is_file())
-    common = {path.name: file_sha256(path) for path in shared}
-    tasks, unavailable = [], []
-    for entry in suite.tasks:
-        if reasons := [reason for source in entry.sources if (reason := missing(source))]:
-            unavailable.append(Unavailable(entry.name, suite.role, " ".join(reasons)))
-            continue
-        tasks.append(dict(_task(entry, folders[entry.task], common)))
-    return tasks, tuple(unavailable)
-
-
-def _task(entry: TaskEntry, folder: Path, common: Plain) -> Iterator[tuple[str, Plain]]:
-    yield from entry.model_dump(exclude={"sources"}).items()
-    yield "confidential", any(SOURCES[source].confidential for source in entry.sources)
-    yield "definition", content_id("task", 2, {**common, **builders(folder)}, [folder_sha256(folder)])
-
-
-def builders(folder: Path) -> Plain:
-    """sha256 of the package's files that make the items of a task and score them: what its utils.py imports, and so on.
-
-    Not of the look-up of sources, which changes with every source and makes no item.
-    """
-    package = Path(__file__).parents[1]
-    found: dict[str, str] = {}
-    left = sorted(folder.glob("*.py"))
-    while left:
-        for module in _imported(left.pop()) - NO_BUILDERS - found.keys():
-            path = package.joinpath(*module.split(".")).with_suffix(".py")
-            if module.startswith(("workbench.data.", "workbench.scoring.")) and path.is_file():
-                found[module] = file_sha256(path)
-                left.append(path)
-    return dict(sorted(found.items()))

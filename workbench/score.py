@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from workbench.errors import UserError
 from workbench.ids import folder_sha256
-from workbench.plan import Step, base_step, score_step, tasks_of
+from workbench.plan import Step, base_step, score_step
 from workbench.progress import Progress
 from workbench.provenance import capture
 from workbench.records import Role, ScoreRow, Unavailable
@@ -20,6 +20,7 @@ from workbench.specs.run import Asking
 from workbench.specs.suite import SuiteSpec
 from workbench.steps import Context, harness_of, write_scores
 from workbench.store import Artifact, Store
+from workbench.tasks import tasks_of
 
 if TYPE_CHECKING:
     from workbench.scoring.harness import Harness

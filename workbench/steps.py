@@ -154,7 +154,8 @@ def harness_of(step: Step, context: Context) -> Harness:
 
 def write_scores(step: Step, harness: Harness, name: str, folder: Path, out: Path) -> None:
     """Score the model in `folder` as the step says; rows and every item's result go into `out`."""
-    from workbench.scoring.harness import Settings, Task
+    from workbench.scoring.answered import Task
+    from workbench.scoring.harness import Settings
 
     spec: Mapping[str, Any] = step.spec
     scores = harness.score(

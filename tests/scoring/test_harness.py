@@ -20,7 +20,8 @@ from lm_eval.tasks import TaskManager
 from safetensors.torch import load_file, save_file
 
 from workbench.errors import StepFailed, UserError
-from workbench.scoring.harness import Harness, Scores, Settings, Task, subset
+from workbench.scoring.answered import Task
+from workbench.scoring.harness import Harness, Scores, Settings, subset
 
 METRICS = {
     "mini_nli": "acc",

@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
 import logging
-import math
 import random
 import re
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,31 +18,11 @@ from typing import Any
 from workbench.errors import StepFailed, UserError
 from workbench.progress import Progress, silent
 from workbench.records import Role, ScoreRow
-from workbench.scoring.bertscore import bertscore_model
-from workbench.scoring.concepts import concept_finder
+from workbench.scoring.answered import Answered, Task
 from workbench.scoring.faults import refuse_faulty
-
-NUMBERS = ("doc_id", "doc_hash", "prompt_hash", "filter")
-"""What of lm-eval's sample record is kept besides the metrics: enough to pair items."""
-WORDS = ("target", "filtered_resps")
-"""What is kept, too, unless the task is made of confidential data: references and answers may quote it."""
 
 FEWSHOT_SEED = 1234
 """lm-eval's own default: tasks that draw their shots draw the same ones for every model, as `lm_eval` does."""
-
-
-@dataclass(frozen=True)
-class Task:
-    """One task of a suite, as the score step's spec declares it. Of a `confidential` one no text is kept."""
-
-    task: str
-    name: str
-    metric: str
-    definition: str
-    chance: float | None
-    higher_is_better: bool
-    in_mean: bool
-    confidential: bool = False
 
 
 @dataclass(frozen=True)
@@ -113,7 +91,7 @@ class Harness:
                 apply_chat_template=settings.chat,
                 fewshot_as_multiturn=settings.chat,
             )
-        answered = _Answered(results, {(task, asked[task][doc]) for task, doc in model.cut})
+        answered = Answered(results, {(task, asked[task][doc]) for task, doc in model.cut})
         rows = [answered.row(name, model_id, role, task) for task in tasks]
         return Scores(tuple(rows), tuple(item for task in tasks for item in answered.items(task)))
 
@@ -137,58 +115,6 @@ def subset(task: str, n: int, limit: int | None) -> list[int]:
     return sorted(order[:limit])
 
 
-@dataclass(frozen=True)
-class _Answered:
-    """What lm-eval found. `cut` holds (task, item) of the prompts that did not fit the model's context."""
-
-    results: Mapping[str, Any]
-    cut: Set[tuple[str, int]]
-
-    def items(self, task: Task) -> list[dict[str, Any]]:
-        return [_item(task, sample, (member, sample["doc_id"]) in self.cut) for member, sample in self._samples(task)]
-
-    def _samples(self, task: Task) -> list[tuple[str, Mapping[str, Any]]]:
-        members = self.results.get("group_subtasks", {}).get(task.task) or [task.task]
-        return [(member, sample) for member in members for sample in self.results["samples"][member]]
-
-    def row(self, name: str, model_id: str, role: Role, task: Task) -> ScoreRow:
-        found, key = self.results["results"][task.task], f"{task.metric},none"
-        if key not in found:
-            known = ", ".join(k.partition(",")[0] for k in found if "," in k and "stderr" not in k)
-            raise UserError(f"task '{task.task}' has no metric '{task.metric}'. It has: {known}.")
-        samples = self._samples(task)
-        values = [s[task.metric] for _, s in samples if _finite(s.get(task.metric)) is not None]
-        unparsable = [s["unparsable"] for _, s in samples if "unparsable" in s]
-        return ScoreRow(
-            model=name,
-            model_id=model_id,
-            task=task.name,
-            task_version=f"{self.results['versions'].get(task.task)}+{task.definition[:8]}",
-            metric=task.metric,
-            value=_finite(found[key]) if values else None,
-            stderr=_stderr(task.metric, found.get(f"{task.metric}_stderr,none"), values),
-            n=len(values),
-            unscored=len(samples) - len(values),
-            role=role,
-            higher_is_better=task.higher_is_better,
-            in_mean=task.in_mean,
-            chance=task.chance,
-            unparsable=int(sum(unparsable)) if unparsable else None,
-            measured_by=_measures(samples[0][1]["metrics"]) if samples else "",
-            cut=sum((member, sample["doc_id"]) in self.cut for member, sample in samples),
-        )
-
-
-def _measures(metrics: Sequence[str]) -> str:
-    """The models and dictionaries behind the metrics of a task: scores by different ones do not compare."""
-    found = []
-    if any("bertscore" in metric for metric in metrics):
-        found.append(f"BERTScore: {bertscore_model()}")
-    if "concept_f1" in metrics:
-        found.append(f"concepts: {concept_finder()}")
-    return "; ".join(found)
-
-
 def _model(folder: Path, settings: Settings) -> Any:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -204,37 +130,3 @@ def _model(folder: Path, settings: Settings) -> Any:
     if settings.chat and not tokenizer.chat_template:
         raise UserError(f"{folder}: the tokenizer has no chat template. Score it with 'chat: false'.")
     return PackedScorer(pretrained=model, tokenizer=tokenizer, batch_size=settings.batch_size, device=device)
-
-
-def _finite(value: Any) -> float | None:
-    """The number, or None for what is no finite number. Per-item values of weighted metrics are pairs: kept apart."""
-    if isinstance(value, tuple | list):
-        return None if any(_finite(part) is None for part in value) else float(value[0])
-    if not isinstance(value, int | float) or not math.isfinite(value):
-        return None
-    return float(value)
-
-
-def _stderr(metric: str, reported: Any, values: Sequence[Any]) -> float | None:
-    """lm-eval's standard error; for bits_per_byte, where it has none, the delta method over the items.
-
-    bits_per_byte is a ratio of sums, R = sum(loglikelihood_i) / sum(bytes_i) up to a constant; its variance is
-    n / (n - 1) * sum((y_i - R x_i)^2) / sum(x_i)^2 (Cochran, Sampling Techniques, ch. 6).
-    """
-    if (number := _finite(reported)) is not None:
-        return number
-    n = len(values)
-    if n < 2 or metric != "bits_per_byte":
-        return None
-    total = sum(weight for _, weight in values)
-    ratio = sum(value for value, _ in values) / total
-    squares = sum((value - ratio * weight) ** 2 for value, weight in values)
-    return float(math.sqrt(n / (n - 1) * squares) / total / math.log(2))
-
-
-def _item(task: Task, sample: Mapping[str, Any], cut: bool) -> dict[str, Any]:
-    names = NUMBERS if task.confidential else (*NUMBERS, *WORDS)
-    kept = {key: sample[key] for key in names if key in sample}
-    metrics = {key: sample[key] for key in sample["metrics"]}
-    text = json.dumps({"task": task.name, **kept, **metrics, **({"cut": True} if cut else {})}, default=str)
-    return json.loads(text, parse_constant=lambda _: None)  # type: ignore[no-any-return]  # NaN is no JSON
