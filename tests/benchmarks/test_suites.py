@@ -22,6 +22,8 @@ ROLES = {
     "medswin": "test",
     "mini": "test",
     "mini_validation": "validation",
+    "quick": "test",
+    "quick_validation": "validation",
     "topics_validation": "validation",
 }
 PAPER = [
@@ -71,6 +73,12 @@ def test_clue_plus_has_the_paper_s_twelve_in_order_and_the_others_as_many() -> N
 def test_mini_validation_and_test_have_the_same_columns() -> None:
     columns = [[(e["name"], e["metric"]) for e in suite(name)["tasks"]] for name in ("mini", "mini_validation")]
     assert columns[0] == columns[1]
+
+
+@pytest.mark.parametrize("form", ["", "_validation"])
+def test_quick_is_a_part_of_mini(form: str) -> None:
+    quick, mini = (suite(name + form)["tasks"] for name in ("quick", "mini"))
+    assert [entry for entry in mini if entry in quick] == quick
 
 
 def asked(name: str) -> list[Any]:
