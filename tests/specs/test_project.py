@@ -136,7 +136,7 @@ def test_paths_are_shown_as_one_would_type_them(project: Path, run_file: Path, m
         (
             "benchmarks/suites/small_test.yaml",
             "metric: rouge1",
-            "metric: rouge1, source: mts_dialog",
+            "metric: rouge1, sources: [mts_dialog]",
             "benchmarks/suites/small_test.yaml:5: unknown source 'mts_dialog'. Did you mean 'mts-dialog'?",
         ),
         (
