@@ -11,14 +11,13 @@ from workbench.errors import UserError
 from workbench.ids import folder_sha256
 from workbench.plan import Step, base_step, score_step
 from workbench.progress import Progress
-from workbench.provenance import capture
 from workbench.records import Role, ScoreRow, Unavailable
 from workbench.specs.load import did_you_mean
 from workbench.specs.models import BaseSpec
 from workbench.specs.project import Project, load_base
 from workbench.specs.run import Asking
 from workbench.specs.suite import SuiteSpec
-from workbench.steps import Context, harness_of, write_scores
+from workbench.steps import Context, base_files, harness_of, made, write_scores
 from workbench.store import Artifact, Store
 from workbench.tasks import tasks_of
 
@@ -64,15 +63,8 @@ def find_model(given: str, project: Project, store: Store) -> Model:
 
 
 def _base(name: str, spec: BaseSpec, project: Project, store: Store) -> Model:
-    from workbench.data.base_model import materialise
-
-    file = project.model_file(name)
-    step = base_step(name, spec, file)
-    found = store.get(step.kind, step.id)
-    if found is None:
-        with store.writing(step.kind, step.name, step.id) as temp:
-            materialise(spec, file, temp)
-            found = store.commit(temp, step.kind, step.name, step.id, step.spec, capture((f"{name}: {spec.licence}",)))
+    step = base_step(name, spec, project.model_file(name))
+    found = made(step, store, lambda out: base_files(step, project, out), (f"{name}: {spec.licence}",))
     return Model(name, step.id, found.path)
 
 
@@ -98,12 +90,7 @@ def score_folder(context: Context, model: Model, role: Role) -> tuple[ScoreRow, 
 
 
 def _scored(step: Step, model: Model, store: Store, harness: Callable[[], Harness]) -> Artifact:
-    found = store.get(step.kind, step.id)
-    if found is None:
-        with store.writing(step.kind, step.name, step.id) as temp:
-            write_scores(step, harness(), model.name, model.folder, temp)
-            found = store.commit(temp, step.kind, step.name, step.id, step.spec, capture())
-    return found
+    return made(step, store, lambda out: write_scores(step, harness(), model.name, model.folder, out))
 
 
 def _rows(scored: Artifact, model: Model) -> tuple[ScoreRow, ...]:

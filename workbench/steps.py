@@ -16,9 +16,10 @@ from workbench.errors import StepFailed
 from workbench.ids import file_sha256
 from workbench.plan import PREFERENCES, Excluded, Plan, Scored, Step, data_file
 from workbench.progress import Progress
-from workbench.provenance import commit
+from workbench.provenance import capture, commit
 from workbench.records import Rejection, Role, ScoreRow, Selection, plain
 from workbench.specs.expand import BASE
+from workbench.specs.project import Project
 from workbench.store import Artifact, Store, write_json, write_text
 
 if TYPE_CHECKING:
@@ -43,11 +44,26 @@ class Context:
         return self.artifacts[step_id]
 
 
-def run_base(step: Step, context: Context, out: Path) -> None:
-    """Bring the base model here as safetensors."""
+def made(step: Step, store: Store, write: Callable[[Path], None], sources: tuple[str, ...] = ()) -> Artifact:
+    """The artifact of a step outside a walk: found in the store, or written now. `sources`: licences of its inputs."""
+    found = store.get(step.kind, step.id)
+    if found is None:
+        with store.writing(step.kind, step.name, step.id) as temp:
+            write(temp)
+            found = store.commit(temp, step.kind, step.name, step.id, step.spec, capture(sources))
+    return found
+
+
+def base_files(step: Step, project: Project, out: Path) -> None:
+    """Bring a base model here as safetensors."""
     from workbench.data.base_model import materialise
 
-    materialise(step.options["spec"], context.plan.declared.project.model_file(step.name), out)
+    materialise(step.options["spec"], project.model_file(step.name), out)
+
+
+def run_base(step: Step, context: Context, out: Path) -> None:
+    """Bring the base model of the run here."""
+    base_files(step, context.plan.declared.project, out)
 
 
 def run_adapter(step: Step, context: Context, out: Path) -> None:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 from workbench.data.catalogue import SOURCES
 from workbench.plan import Step, adapter_step, base_step
 from workbench.progress import Progress
-from workbench.provenance import capture
 from workbench.specs.models import BaseSpec, ExpertSpec
 from workbench.specs.project import Project
-from workbench.steps import train_adapter
+from workbench.steps import base_files, made, train_adapter
 from workbench.store import Artifact, Store
 
 
@@ -25,24 +23,9 @@ def train_expert(
     project: Project, steps: tuple[Step, Step], store: Store, starting: Callable[[Step], None], progress: Progress
 ) -> Artifact:
     """The adapter's artifact: found in the store, or trained now (a killed training goes on at its checkpoint)."""
-    from workbench.data.base_model import materialise
-
     base, adapter = steps
     licences = tuple(f"{c.source}: {SOURCES[c.source].licence}" for c in adapter.options["spec"].corpora)
-
-    def base_files(out: Path) -> None:
-        materialise(base.options["spec"], project.model_file(base.name), out)
-
-    def adapter_files(out: Path) -> None:
-        train_adapter(adapter, store, made[base.id].path, out, progress)
-
-    made: dict[str, Artifact] = {}
-    for step, write in ((base, base_files), (adapter, adapter_files)):
-        starting(step)
-        found = store.get(step.kind, step.id)
-        if found is None:
-            with store.writing(step.kind, step.name, step.id) as temp:
-                write(temp)
-                found = store.commit(temp, step.kind, step.name, step.id, step.spec, capture(licences))
-        made[step.id] = found
-    return made[adapter.id]
+    starting(base)
+    model = made(base, store, lambda out: base_files(base, project, out), licences)
+    starting(adapter)
+    return made(adapter, store, lambda out: train_adapter(adapter, store, model.path, out, progress), licences)

@@ -6,13 +6,12 @@ read here; test splits belong to the benchmarks.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 from workbench.data import icd10cm
+from workbench.data.items import csv_items
 from workbench.data.sources import path_of
 
 MAX_DIALOGUE_WORDS = 600
@@ -24,12 +23,6 @@ class Example:
 
     prompt: str
     completion: str
-
-
-def read_csv(path: Path) -> list[dict[str, str]]:
-    """Rows of a UTF-8 CSV with a header."""
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        return list(csv.DictReader(file))
 
 
 def _code_lines(depth: icd10cm.Depth, seed: int) -> list[Example]:
@@ -50,17 +43,17 @@ def dialogue_to_note(dialogue: str, note: str, header: str) -> Example:
 
 
 def _mts_dialogue_to_note(seed: int) -> list[Example]:
-    rows = read_csv(path_of("mts-dialog", "MTS-Dialog-TrainingSet.csv"))
+    rows = csv_items(path_of("mts-dialog", "MTS-Dialog-TrainingSet.csv"))
     return [dialogue_to_note(r["dialogue"], r["section_text"], r["section_header"]) for r in rows]
 
 
 def _aci_dialogue_to_note(seed: int) -> list[Example]:
-    rows = read_csv(path_of("aci-bench", "train.csv"))
+    rows = csv_items(path_of("aci-bench", "train.csv"))
     return [dialogue_to_note(r["dialogue"], r["note"], "full") for r in rows]
 
 
 def _aci_notes(seed: int) -> list[Example]:
-    return [Example("", r["note"].strip()) for r in read_csv(path_of("aci-bench", "train.csv"))]
+    return [Example("", r["note"].strip()) for r in csv_items(path_of("aci-bench", "train.csv"))]
 
 
 FORMATS: dict[tuple[str, str], Callable[[int], list[Example]]] = {

@@ -1,4 +1,4 @@
-"""Items of a benchmark out of a file of the user's own: read, checked, and split by CLUE's rule.
+"""Items of a benchmark or a corpus out of a file: read, checked, and split by CLUE's rule.
 
 What is wrong with a file is said in one sentence that names the file, the item and the column. None of them quotes an
 item's text, which may be a patient's.

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import functools
 import itertools
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from workbench.data.icd10cm import codes, description
+from workbench.data.items import json_items
 from workbench.data.sources import path_of
 
 Words = tuple[str, ...]
@@ -105,10 +105,8 @@ def icd10cm_names() -> Iterator[tuple[str, str]]:
 
 def disease_ontology_names() -> Iterator[list[str]]:
     """The names of each disease: its id, its name, its synonyms. Raises DataMissing without the source's file."""
-    with path_of("disease-ontology", "doid_definitions.jsonl").open(encoding="utf-8") as lines:
-        for line in lines:
-            term = json.loads(line)
-            yield [term["id"], term["name"], *term["synonyms"]]
+    for term in json_items(path_of("disease-ontology", "doid_definitions.jsonl")):
+        yield [term["id"], term["name"], *term["synonyms"]]
 
 
 @functools.cache

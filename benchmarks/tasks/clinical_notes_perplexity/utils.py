@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datasets import Dataset
 
-from workbench.data.formats import read_csv
+from workbench.data.items import csv_items
 from workbench.data.sources import path_of
 
 FILES = {"validation": "valid.csv", "test": "clinicalnlp_taskB_test1.csv"}
@@ -12,7 +12,7 @@ FILES = {"validation": "valid.csv", "test": "clinicalnlp_taskB_test1.csv"}
 
 def splits(**_: object) -> dict[str, Dataset]:
     """The visit notes of both splits, without their dialogues."""
-    rows = {split: read_csv(path_of("aci-bench", file)) for split, file in FILES.items()}
+    rows = {split: csv_items(path_of("aci-bench", file)) for split, file in FILES.items()}
     return {split: Dataset.from_list([_row(row) for row in rows[split]]) for split in rows}
 
 
