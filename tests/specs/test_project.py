@@ -184,6 +184,15 @@ def test_one_mistake_one_problem(
     assert problems == [problem]
 
 
+def test_an_unknown_key_hides_no_other_mistake(run_file: Path, change: Change, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(run_file.parents[1])
+    change("merges/run.yaml", "test: small_test}", "test: smal_test, limt: 3}")
+    change("merges/run.yaml", "[code, notes]", "[code, nots]")
+    problems = "\n".join(refused(run_file))
+    for said in ("unknown key 'limt'", "'nots' is not declared", "suite 'smal_test' is not in benchmarks/suites/"):
+        assert said in problems
+
+
 @pytest.mark.parametrize("name", ["base", "aligned"])
 def test_an_expert_cannot_take_a_name_of_the_board(
     name: str, project: Path, run_file: Path, change: Change, monkeypatch: pytest.MonkeyPatch

@@ -8,7 +8,9 @@ the node tree is walked here: those traps are refused, and each path keeps its l
 
 from __future__ import annotations
 
+import copy
 import difflib
+import functools
 import math
 import re
 from collections.abc import Iterable
@@ -147,7 +149,10 @@ def _construct(node: yaml.Node) -> Any:
 
 
 def validate(document: Document, model: type[Spec]) -> Spec | None:
-    """The spec that a document declares, or None with every problem recorded in the document."""
+    """The spec that a document declares, every problem recorded in the document; None where it cannot be made out.
+
+    Unknown keys are problems, but do not keep the rest from being read: its mistakes belong in the same answer.
+    """
     if document.value is None:
         if not document.problems:
             document.add((), f"is empty; a {model.__name__} is expected here. See: workbench schema")
@@ -157,6 +162,20 @@ def validate(document: Document, model: type[Spec]) -> Spec | None:
     except ValidationError as errors:
         for complaint in complaints(errors, document.value):
             document.add(complaint.loc, sentence(complaint, model))
+        return _without_unknown_keys(document.value, errors, model)
+
+
+def _without_unknown_keys(value: Any, errors: ValidationError, model: type[Spec]) -> Spec | None:
+    found = errors.errors()
+    if any(error["type"] != "extra_forbidden" for error in found):
+        return None
+    rest = copy.deepcopy(value)
+    try:
+        for error in found:
+            *above, key = error["loc"]
+            del functools.reduce(lambda inner, name: inner[name], above, rest)[key]
+        return model.model_validate(rest)
+    except (LookupError, TypeError, ValidationError):  # a place inside a union is no path in the file
         return None
 
 
