@@ -1,4 +1,4 @@
-"""Requests in batches: contexts with their continuations packed into rows, rows of like length together."""
+"""Requests in batches: contexts with their continuations in rows, rows of like beginning and length together."""
 
 from __future__ import annotations
 
@@ -24,10 +24,11 @@ class Row:
 
 
 def rows(requests: Sequence[Request], longest: int = 512) -> list[Row]:
-    """Requests grouped by context, longest row first, so that the largest batch comes (or fails) first.
+    """Requests grouped by context.
 
-    A context with many continuations fills several rows of at most `longest` tokens: the mask costs the square. All
-    options without their question (acc_mutual_info) share one context of a single token.
+    A context with many continuations fills several rows, for the mask costs the square: of `longest` tokens, or of a
+    longer context and as many tokens again. All options without their question (acc_mutual_info) share one context of
+    a single token.
     """
     grouped: dict[tuple[int, ...], list[list[int]]] = {}
     room: dict[tuple[int, ...], int] = {}
@@ -35,44 +36,82 @@ def rows(requests: Sequence[Request], longest: int = 512) -> list[Row]:
         context, fed = tuple(tokens), len(continuation) - 1
         if context not in grouped or fed > room[context]:
             grouped.setdefault(context, []).append([])
-            room[context] = longest - len(context)
+            room[context] = max(longest - len(context), len(context))
         grouped[context][-1].append(index)
         room[context] -= fed
-    found = [
+    return [
         Row(context, tuple(tuple(requests[i][2]) for i in members), tuple(members))
         for context, groups in grouped.items()
         for members in groups
     ]
-    return sorted(found, key=lambda row: -row.length)
 
 
-def batches(sorted_rows: Sequence[Row], tokens: int) -> Iterator[list[Row]]:
-    """Rows of like length, at most `tokens` tokens a batch with padding; at least one row."""
-    batch: list[Row] = []
-    for row in sorted_rows:
-        if batch and (len(batch) + 1) * batch[0].length > tokens:
-            yield batch
-            batch = []
-        batch.append(row)
-    if batch:
-        yield batch
+@dataclass(frozen=True)
+class Batch:
+    """Rows that go through the model together, and how many tokens their contexts begin with in common.
 
-
-def generation_batches(sizes: Sequence[tuple[str, int]], rows: int, tokens: int) -> Iterator[list[int]]:
-    """Indices of requests (settings, tokens) of equal settings and like length, the longest of each settings first.
-
-    A batch has at most `rows` requests and `tokens` tokens with padding; at least one request.
+    The common beginning (worked examples, a document asked about more than once) is computed once for many batches.
     """
-    batch: list[int] = []
-    for index in sorted(range(len(sizes)), key=lambda i: (sizes[i][0], -sizes[i][1])):
-        if batch:
-            settings, longest = sizes[batch[0]]
-            if sizes[index][0] != settings or len(batch) == rows or (len(batch) + 1) * longest > tokens:
-                yield batch
+
+    rows: tuple[Row, ...]
+    shared: int = 0
+
+    @property
+    def prefix(self) -> tuple[int, ...]:
+        """The common beginning."""
+        return self.rows[0].context[: self.shared]
+
+    @property
+    def width(self) -> int:
+        """Tokens of the longest row behind the common beginning."""
+        return max(row.length for row in self.rows) - self.shared
+
+
+def batches(rows: Sequence[Row], tokens: int, kept: int) -> Iterator[Batch]:
+    """Every row in one batch; batches of one family follow each other, the longest row first.
+
+    A pass has at most `tokens` tokens with padding, and at most `kept` with the common beginning; at least one row.
+    """
+    for shared, family in families(rows):
+        batch: list[Row] = []
+        for row in sorted(family, key=lambda row: -row.length):
+            width = (batch[0] if batch else row).length - shared
+            full = (len(batch) + 1) * width > tokens or (len(batch) + 1) * (width + shared) > kept
+            if batch and full:
+                yield Batch(tuple(batch), shared)
                 batch = []
-        batch.append(index)
-    if batch:
-        yield batch
+            batch.append(row)
+        yield Batch(tuple(batch), shared)
+
+
+WORTH_SHARING = 32
+"""A common beginning of fewer tokens is computed in every row."""
+
+
+def families(rows: Sequence[Row]) -> list[tuple[int, list[Row]]]:
+    """(tokens that the contexts begin with in common, the rows), each row once; those that share nothing come last.
+
+    Contexts in lexical order stand beside those they share most with. A family takes its neighbour in as long as that
+    leaves at least half of its beginning common; every context keeps a token of its own, whose logits are read.
+    """
+    ordered = sorted(rows, key=lambda row: row.context)
+    found: list[tuple[int, list[Row]]] = []
+    for row in ordered:
+        if found:
+            shared, family = found[-1]
+            common = min(shared or row.length, _common(family[-1].context, row.context))
+            if common >= max(WORTH_SHARING, shared / 2):
+                found[-1] = (common, [*family, row])
+                continue
+        found.append((0, [row]))
+    alone = [row for shared, family in found if not shared for row in family]
+    return [one for one in found if one[0]] + ([(0, alone)] if alone else [])
+
+
+def _common(a: Sequence[int], b: Sequence[int]) -> int:
+    """Tokens with which both begin, short of the whole of either."""
+    most = min(len(a), len(b)) - 1
+    return next((i for i in range(most) if a[i] != b[i]), most)
 
 
 def read_at(row: Row) -> Iterator[tuple[int, int]]:

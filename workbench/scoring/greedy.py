@@ -1,0 +1,167 @@
+"""Greedy decoding of many prompts: slots that are refilled as answers end, and shared beginnings read once.
+
+The tokens are those of the model's own `generate` without sampling; what differs is that no prompt waits for a
+longer neighbour, keys and values are never copied to grow, and a prompt's padding is never computed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from workbench.scoring.slots import Slots
+
+SHARED = 16
+"""A common beginning of fewer tokens is read with each prompt."""
+
+
+PLAIN_HEADS = frozenset({"llama", "mistral", "qwen2", "qwen3", "phi3"})
+"""Model types whose logits are the head's product with the last hidden state: no scaling, no soft cap."""
+
+NEUTRAL = {
+    "num_beams": 1,
+    "repetition_penalty": 1.0,
+    "no_repeat_ngram_size": 0,
+    "encoder_repetition_penalty": 1.0,
+    "bad_words_ids": None,
+    "min_length": 0,
+    "min_new_tokens": None,
+    "forced_bos_token_id": None,
+    "forced_eos_token_id": None,
+    "suppress_tokens": None,
+    "begin_suppress_tokens": None,
+    "sequence_bias": None,
+    "guidance_scale": None,
+}
+"""What a model's generation settings say when the next token is simply the most probable one."""
+
+GREEDY = {"do_sample": False, "temperature": 0.0}
+"""How a task may ask for the same."""
+
+
+def decodes_plainly(model: Any, asked: Mapping[str, Any], longest: int) -> bool:
+    """Whether `greedy` writes what the model's own `generate` would, as a task asks, up to `longest` tokens."""
+    config = model.config
+    whole = config.model_type in PLAIN_HEADS and longest <= (getattr(config, "sliding_window", None) or longest)
+    own = model.generation_config
+    plain = all(getattr(own, name, None) in (None, value) for name, value in NEUTRAL.items())
+    free = {name: value for name, value in asked.items() if name not in ("until", "max_gen_toks")}
+    return whole and plain and all(name in GREEDY and value == GREEDY[name] for name, value in free.items())
+
+
+class Stop:
+    """When an answer is over, and its text: up to the first stop string or end-of-text token, as lm-eval cuts it."""
+
+    def __init__(self, tokenizer: Any, model: Any, until: str | Sequence[str]) -> None:
+        self._tokenizer = tokenizer
+        ends = model.generation_config.eos_token_id
+        self._ends = {tokenizer.eos_token_id, *(ends if isinstance(ends, list) else [ends])} - {None}
+        self._strings = [one for one in ([until] if isinstance(until, str) else until) if one]
+        self._looked_at = 2 + max((len(one.encode()) for one in self._strings), default=0)
+
+    def met(self, tokens: Sequence[int]) -> bool:
+        """Whether nothing behind `tokens` can be part of the answer."""
+        if tokens[-1] in self._ends:
+            return True
+        tail = self._tokenizer.decode(tokens[-self._looked_at :]) if self._strings else ""
+        return any(one in tail for one in self._strings)
+
+    def text(self, tokens: Sequence[int]) -> str:
+        """The answer without its end."""
+        text: str = self._tokenizer.decode(tokens, skip_special_tokens=True)
+        for one in self._strings:
+            text = text.split(one)[0]
+        return text
+
+
+@dataclass
+class _Answer:
+    index: int
+    prompt: Sequence[int]
+    tokens: list[int] = field(default_factory=list)
+
+
+def greedy(
+    model: Any,
+    prompts: Sequence[Sequence[int]],
+    room: int,
+    over: Callable[[Sequence[int]], bool],
+    rows: int,
+    tokens_per_pass: int,
+) -> Iterator[tuple[int, list[int]]]:
+    """(index of the prompt, tokens written behind it), in the order in which they end.
+
+    An answer ends when `over(its tokens)` is true or when it has `room` tokens. At most `rows` prompts are answered
+    side by side, taken in the order given; `tokens_per_pass` bounds what is read of new ones at once.
+    """
+    common = _common(prompts)
+    width = max(len(prompt) for prompt in prompts) + room
+    slots = Slots(model.config.num_hidden_layers, min(rows, len(prompts)), width)
+    waiting = [_Answer(index, prompt) for index, prompt in enumerate(prompts)][::-1]
+    active: list[_Answer] = []
+    while waiting or active:
+        free = slots.rows - len(active)
+        if waiting and (not active or free * 4 >= slots.rows):
+            first = len(active)
+            longest = max(1, len(waiting[-1].prompt) - common)
+            count = min(free, len(waiting), max(1, tokens_per_pass // longest))
+            new = [waiting.pop() for _ in range(count)]
+            active = active + new
+            _begin(model, slots, first, count, prompts[0][:common])
+            chosen = _read(model, slots, first, [one.prompt[common:] for one in new])
+        else:
+            first, new = 0, active
+            chosen = _read(model, slots, 0, [[one.tokens[-1]] for one in active])
+        for one, token in zip(new, chosen, strict=True):
+            one.tokens.append(token)
+        for place in reversed(range(first, len(active))):
+            one = active[place]
+            if len(one.tokens) < room and not over(one.tokens):
+                continue
+            yield one.index, one.tokens
+            last = active.pop()
+            if place < len(active):
+                active[place] = last
+                slots.copy(len(active), slice(place, place + 1), int(slots.lengths[len(active)]))
+
+
+def _begin(model: Any, slots: Slots, first: int, count: int, common: Sequence[int]) -> None:
+    """Give `count` slots from `first` on the beginning that all prompts share, read once or copied from a neighbour."""
+    slots.lengths[first : first + count] = 0
+    if not common:
+        return
+    if first:
+        slots.copy(0, slice(first, first + count), len(common))
+    else:
+        _read(model, slots, 0, [common])
+        slots.copy(0, slice(1, count), len(common))
+
+
+@torch.inference_mode()
+def _read(model: Any, slots: Slots, first: int, texts: Sequence[Sequence[int]]) -> list[int]:
+    """Read one text into each slot from `first` on, behind what it holds; the most probable next token of each."""
+    longest = max(len(text) for text in texts)
+    device = model.device
+    ids = torch.tensor([[*text, *[0] * (longest - len(text))] for text in texts], device=device)
+    positions, mask = slots.at(first, len(texts), longest, device)
+    hidden = model.base_model(
+        input_ids=ids, position_ids=positions, attention_mask=mask, past_key_values=slots, use_cache=True
+    ).last_hidden_state
+    lengths = torch.tensor([len(text) for text in texts])
+    slots.lengths[first : first + len(texts)] += lengths
+    last = hidden[torch.arange(len(texts), device=device), (lengths - 1).to(device)]
+    chosen: list[int] = model.get_output_embeddings()(last).float().argmax(-1).tolist()
+    return chosen
+
+
+def _common(prompts: Sequence[Sequence[int]]) -> int:
+    """Tokens with which all prompts begin, at least one of each left over; 0 if too few to be worth a pass."""
+    if len(prompts) < 2:
+        return 0
+    low, high = min(map(tuple, prompts)), max(map(tuple, prompts))
+    shared = next((i for i, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), min(len(low), len(high)))
+    shared = min(shared, min(len(prompt) for prompt in prompts) - 1)
+    return shared if shared >= SHARED else 0
