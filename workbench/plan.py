@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from workbench.data.catalogue import SOURCES
-from workbench.data.formats import READS
+from workbench.data.formats import FORMATS
 from workbench.errors import UserError
 from workbench.ids import Plain, content_id, file_sha256, folder_sha256
 from workbench.records import Role, Unavailable
@@ -123,7 +123,7 @@ def _data(source: str, format: str) -> Plain:
     found = SOURCES[source]
     if found.package:
         return {found.package: version(found.package)}
-    return {file.name: file.sha256 for file in found.files if file.name in READS[source, format]}
+    return {file.name: file.sha256 for file in found.files if file.name in FORMATS[source, format].files}
 
 
 def score_step(name: str, role: Role, tasks: Plain, how: Asking, model_id: str, project: Project) -> Step:

@@ -14,7 +14,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import tiny
 
-from workbench.data.formats import FORMATS, Example
+from workbench.data.example import Example, Format
+from workbench.data.formats import FORMATS
 from workbench.errors import DataMissing
 from workbench.ids import Plain
 from workbench.plan import Plan, plan
@@ -41,7 +42,7 @@ def project(small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
     item = json.loads((root / "benchmarks" / "tasks" / "mini_nli" / "test.jsonl").read_text().splitlines()[0])
     read = {NOTES: [Example("", f"Overheard: {item['premise'].upper()}")], CODES: [Example("Code A00:", " Cholera")]}
     assert len(item["premise"].split()) >= 13
-    monkeypatch.setitem(FORMATS, ("icd10cm", "code_lines"), lambda seed: read[seed])
+    monkeypatch.setitem(FORMATS, ("icd10cm", "code_lines"), Format(lambda seed: read[seed]))
     return root
 
 
@@ -137,7 +138,7 @@ def test_corpora_that_are_not_here_are_named_and_never_counted_as_clean(
             raise DataMissing("x/y.csv is not on this machine.")
         return [Example("", "Cholera")]
 
-    monkeypatch.setitem(FORMATS, ("icd10cm", "code_lines"), read)
+    monkeypatch.setitem(FORMATS, ("icd10cm", "code_lines"), Format(read))
     absent = {NOTES, CODES}
     said = workbench("overlap", "small")
     assert (said.code, said.out, said.err) == (2, "", "x/y.csv is not on this machine.\n")

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from workbench.data.catalogue import SOURCES
-from workbench.data.formats import FORMATS, READS, Example, examples, formats_of
+from workbench.data.example import Example, Format, held_out
+from workbench.data.formats import FORMATS, examples, formats_of, held_out_examples
 from workbench.data.source import RemoteFile, Source
 from workbench.data.sources import fetch, missing, path_of
 from workbench.errors import DataMissing
@@ -159,14 +160,24 @@ def test_a_download_that_fails_names_the_address(mirror: Path, monkeypatch: pyte
 
 def test_every_format_has_a_source_that_allows_it() -> None:
     assert {source for source, _ in FORMATS} <= SOURCES.keys()
-    assert READS.keys() == {(source, format) for source, format in FORMATS if SOURCES[source].files}
-    for (source, _), names in READS.items():
-        assert set(names) <= {file.name for file in SOURCES[source].files}
+    for (source, _), format in FORMATS.items():
+        assert bool(format.files) == bool(SOURCES[source].files)
+        assert set(format.files) <= {file.name for file in SOURCES[source].files}
     assert list(formats_of("aci-bench")) == ["dialogue_to_note", "notes"]
 
 
 def test_only_training_files_are_read(mirror: Path) -> None:
     assert sorted(path.name for path in mirror.rglob("*.csv")) == sorted([MTS, ACI])
     for source, format in FORMATS:
-        if source != "icd10cm":
+        if source in ("mts-dialog", "aci-bench"):
             assert examples(source, format, 1)  # with no other file of the source on this machine
+
+
+def test_one_document_in_fifty_is_held_out_whatever_the_seed(monkeypatch: pytest.MonkeyPatch) -> None:
+    every = [Example("", f"Abstract {n}", key=str(n)) for n in range(2000)] + [Example("", "no key")]
+    monkeypatch.setitem(FORMATS, ("mts-dialog", "numbered"), Format(lambda seed: every[::-1] if seed else every))
+    kept = held_out_examples("mts-dialog", "numbered")
+    assert 25 <= len(kept) <= 55
+    assert set(examples("mts-dialog", "numbered", 1)) == set(every) - set(kept)
+    assert examples("mts-dialog", "numbered", 1)[0] == every[-1]
+    assert [held_out("one source", str(n)) for n in range(99)] != [held_out("other", str(n)) for n in range(99)]

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from workbench.data.formats import FORMATS, Example
+from workbench.data.example import Example, Format
+from workbench.data.formats import FORMATS
 from workbench.data.overlap import Index, documents, grams, item_text, overlap, without, words
 from workbench.data.sources import missing
 from workbench.records import Overlap, SharedItem
@@ -179,7 +180,7 @@ def test_the_documents_of_an_expert_are_all_it_may_read_and_each_once(monkeypatc
         seeds.append(seed)
         return [Example("Code A00:", " Cholera"), Example("", f"order {seed}")]
 
-    monkeypatch.setitem(FORMATS, ("icd10cm", "code_lines"), read)
+    monkeypatch.setitem(FORMATS, ("icd10cm", "code_lines"), Format(read))
     corpora = [Corpus(source="icd10cm", format="code_lines", repeat=2, max_tokens=1)]
     assert documents(corpora, 7) == ["Code A00: Cholera", "order 7", "order 8"]
     assert seeds == [7, 8]

@@ -12,7 +12,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import tiny
 
-from workbench.data.formats import FORMATS, Example
+from workbench.data.example import Example, Format
+from workbench.data.formats import FORMATS
 
 
 @pytest.fixture(scope="session")
@@ -25,5 +26,5 @@ def corpora(monkeypatch: pytest.MonkeyPatch) -> None:
     """`icd10cm` becomes 20 plain documents of 20 bytes, `mts-dialog` ten prompts of 10 with completions of 15."""
     documents = [Example("", f"Document number {n:03d}.") for n in range(20)]
     pairs = [Example(f"Prompt {n:02d}\n", f"Completion {n:03d}.") for n in range(10)]
-    monkeypatch.setitem(FORMATS, ("icd10cm", "code_lines"), lambda seed: documents)
-    monkeypatch.setitem(FORMATS, ("mts-dialog", "dialogue_to_note"), lambda seed: pairs)
+    monkeypatch.setitem(FORMATS, ("icd10cm", "code_lines"), Format(lambda seed: documents))
+    monkeypatch.setitem(FORMATS, ("mts-dialog", "dialogue_to_note"), Format(lambda seed: pairs))

@@ -8,7 +8,8 @@ import pytest
 import tiny
 
 from workbench.data.catalogue import SOURCES
-from workbench.data.formats import FORMATS, Example
+from workbench.data.example import Example, Format
+from workbench.data.formats import FORMATS
 from workbench.data.overlap import Index
 from workbench.specs.models import Corpus
 from workbench.training.corpus import Reading, read
@@ -49,7 +50,7 @@ def test_what_shares_thirteen_words_with_a_test_item_is_left_out_before_the_budg
         Example("", "Another document."),
         Example(item + " ", "fourteen"),
     ]
-    monkeypatch.setitem(FORMATS, ("icd10cm", "code_lines"), lambda seed: documents)
+    monkeypatch.setitem(FORMATS, ("icd10cm", "code_lines"), Format(lambda seed: documents))
     corpus = Corpus(source="icd10cm", format="code_lines", max_tokens=20)
     found = read([corpus], tiny.tokenizer(), 7, Index.of([item]))
     assert [example.completion for example in found.examples] == ["Another document."]
@@ -69,7 +70,7 @@ def test_a_corpus_is_read_again_in_another_order(monkeypatch: pytest.MonkeyPatch
         seeds.append(seed)
         return [Example("", f"Document {seed} {n}.") for n in range(2)]
 
-    monkeypatch.setitem(FORMATS, ("icd10cm", "code_lines"), documents)
+    monkeypatch.setitem(FORMATS, ("icd10cm", "code_lines"), Format(documents))
     corpus = Corpus(source="icd10cm", format="code_lines", repeat=3)
     found = read([corpus], tiny.tokenizer(), 7)
     assert seeds == [7, 8, 9]

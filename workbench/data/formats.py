@@ -1,28 +1,19 @@
 """How each source becomes training examples: an explicit table of (source, format) -> function.
 
-An example is a prompt and a completion. Plain documents have an empty prompt. Only training and validation splits are
-read here; test splits belong to the benchmarks.
+Only training and validation splits are read here; test splits belong to the benchmarks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable
 from functools import partial
 
 from workbench.data import icd10cm
+from workbench.data.example import Example, Format, held_out
 from workbench.data.items import csv_items
 from workbench.data.sources import path_of
 
 MAX_DIALOGUE_WORDS = 600
-
-
-@dataclass(frozen=True)
-class Example:
-    """Text to learn from; the loss may be limited to `completion`."""
-
-    prompt: str
-    completion: str
 
 
 def _code_lines(depth: icd10cm.Depth, seed: int) -> list[Example]:
@@ -56,26 +47,24 @@ def _aci_notes(seed: int) -> list[Example]:
     return [Example("", r["note"].strip()) for r in csv_items(path_of("aci-bench", "train.csv"))]
 
 
-FORMATS: dict[tuple[str, str], Callable[[int], list[Example]]] = {
-    ("icd10cm", "heading_lines"): partial(_code_lines, "headings"),
-    ("icd10cm", "four_character_lines"): partial(_code_lines, "four_characters"),
-    ("icd10cm", "code_lines"): partial(_code_lines, "all"),
-    ("mts-dialog", "dialogue_to_note"): _mts_dialogue_to_note,
-    ("aci-bench", "dialogue_to_note"): _aci_dialogue_to_note,
-    ("aci-bench", "notes"): _aci_notes,
+FORMATS: dict[tuple[str, str], Format] = {
+    ("icd10cm", "heading_lines"): Format(partial(_code_lines, "headings")),
+    ("icd10cm", "four_character_lines"): Format(partial(_code_lines, "four_characters")),
+    ("icd10cm", "code_lines"): Format(partial(_code_lines, "all")),
+    ("mts-dialog", "dialogue_to_note"): Format(_mts_dialogue_to_note, ("MTS-Dialog-TrainingSet.csv",)),
+    ("aci-bench", "dialogue_to_note"): Format(_aci_dialogue_to_note, ("train.csv",)),
+    ("aci-bench", "notes"): Format(_aci_notes, ("train.csv",)),
 }
-
-READS: dict[tuple[str, str], tuple[str, ...]] = {
-    ("mts-dialog", "dialogue_to_note"): ("MTS-Dialog-TrainingSet.csv",),
-    ("aci-bench", "dialogue_to_note"): ("train.csv",),
-    ("aci-bench", "notes"): ("train.csv",),
-}
-"""The files that a format reads of a source: an expert is known by them, whatever else its source has."""
 
 
 def examples(source: str, format: str, seed: int) -> list[Example]:
-    """All examples of a source in a format. The seed orders what has no order of its own."""
-    return FORMATS[source, format](seed)
+    """What may be trained on of a source in a format. The seed orders what has no order of its own."""
+    return [one for one in FORMATS[source, format].read(seed) if not held_out(source, one.key)]
+
+
+def held_out_examples(source: str, format: str) -> list[Example]:
+    """What is kept from training of a source in a format, to measure perplexity on."""
+    return [one for one in FORMATS[source, format].read(0) if held_out(source, one.key)]
 
 
 def formats_of(source: str) -> Iterable[str]:

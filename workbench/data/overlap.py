@@ -19,7 +19,8 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from workbench.data.formats import Example, examples
+from workbench.data.example import Example
+from workbench.data.formats import examples
 from workbench.records import Overlap, Role, SharedItem
 from workbench.specs.models import Corpus
 
@@ -104,7 +105,7 @@ def documents(corpora: Sequence[Corpus], seed: int) -> list[str]:
         for repeat in range(corpus.repeat)
         for example in examples(corpus.source, corpus.format, seed + repeat)
     )
-    return list(dict.fromkeys(example.prompt + example.completion for example in read))
+    return list(dict.fromkeys(example.text for example in read))
 
 
 def item_text(item: Mapping[str, Any]) -> str:
@@ -155,5 +156,5 @@ class Kept:
 def without(found: Iterable[Example], index: Index) -> Kept:
     """The examples, in order, that share no run with the index of test items."""
     asked = list(found)
-    kept = tuple(one for one in asked if not index.overlaps(one.prompt + one.completion))
+    kept = tuple(one for one in asked if not index.overlaps(one.text))
     return Kept(kept, len(asked) - len(kept))

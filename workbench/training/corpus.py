@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from workbench.data.catalogue import SOURCES
-from workbench.data.formats import Example, examples
+from workbench.data.example import Example
+from workbench.data.formats import examples
 from workbench.data.overlap import Index, without
 from workbench.specs.models import Corpus
 
@@ -62,7 +63,7 @@ def read(corpora: Sequence[Corpus], tokenizer: Tokenizer, seed: int, test_items:
         if test_items is not None:
             clean = without(found, test_items)
             found, dropped = list(clean.examples), clean.dropped
-        lengths = [len(ids) for ids in tokenizer([e.prompt + e.completion for e in found])["input_ids"]]
+        lengths = [len(ids) for ids in tokenizer([e.text for e in found])["input_ids"]]
         used, tokens = _within(lengths, corpus.max_tokens)
         kept += found[:used]
         source = SOURCES[corpus.source]
