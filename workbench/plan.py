@@ -20,7 +20,7 @@ from workbench.errors import UserError
 from workbench.ids import Plain, content_id, file_sha256, folder_sha256
 from workbench.records import Role, Unavailable
 from workbench.specs.expand import BASE, Merge
-from workbench.specs.models import BaseSpec, ExpertSpec
+from workbench.specs.models import BaseSpec, Corpus, ExpertSpec, FileCorpus
 from workbench.specs.project import Declared, Project
 from workbench.specs.run import Asking, Handoff, Stage
 from workbench.tasks import tasks_of
@@ -106,24 +106,34 @@ class Excluded:
 def adapter_step(name: str, spec: ExpertSpec, base: Step, project: Project) -> Step:
     """The step that trains an expert. How often it saves a checkpoint is no part of its id; its data are."""
     # Defaults are left out, so that a new option at its default does not make every trained expert another one.
-    train = spec.train.model_dump(exclude={"save_steps"}, exclude_defaults=True)
-    corpora = [{**c.model_dump(exclude_defaults=True), "data": _data(c.source, c.format)} for c in spec.corpora]
-    lora = spec.lora.model_dump() if spec.lora else None
-    plain = {"corpora": corpora, "lora": lora, "full": spec.full, "train": train, "seed": spec.seed}
+    passes = [one.model_dump(exclude={"save_steps"}, exclude_defaults=True) for one in spec.passes]
+    home = project.root / "experts"
+    corpora = [{**one.model_dump(exclude_defaults=True), "data": _data(one, home)} for one in spec.corpora]
+    lora = {**spec.lora.model_dump(exclude_defaults=True), "dropout": spec.lora.dropout} if spec.lora else None
+    plain = {"corpora": corpora, "lora": lora, "full": spec.full, "train": passes[0], "seed": spec.seed}
+    if spec.then:
+        plain["then"] = passes[1:]
+    if spec.clean:
+        plain["clean"] = spec.clean.model_dump()
     excluded = None
     if spec.exclude:
         folders = project.task_folders()
         tasks = tuple(dict.fromkeys(task for one in spec.exclude for task in project.tasks_named(one)))
         plain["exclude"] = {task: folder_sha256(folders[task]) for task in tasks}
         excluded = Excluded(project.tasks, tasks)
-    return Step("adapter", name, plain, (base.id,), {"spec": spec, "exclude": excluded})
+    return Step("adapter", name, plain, (base.id,), {"spec": spec, "exclude": excluded, "home": home})
 
 
-def _data(source: str, format: str) -> Plain:
-    found = SOURCES[source]
+def _data(corpus: Corpus | FileCorpus, home: Path) -> Plain:
+    if isinstance(corpus, FileCorpus):
+        path = home / corpus.file
+        if not path.is_file():
+            raise UserError(f"corpus '{corpus.file}' is no file in {home}. Put it there, or correct its name.")
+        return {path.name: file_sha256(path)}
+    found = SOURCES[corpus.source]
     if found.package:
         return {found.package: version(found.package)}
-    return {file.name: file.sha256 for file in found.files if file.name in FORMATS[source, format].files}
+    return {file.name: file.sha256 for file in found.files if file.name in FORMATS[corpus.source, corpus.format].files}
 
 
 def score_step(name: str, role: Role, tasks: Plain, how: Asking, model_id: str, project: Project) -> Step:

@@ -99,7 +99,8 @@ def train_adapter(step: Step, store: Store, base: Path, out: Path, progress: Pro
     from workbench.training.train import train
 
     checkpoints = store.root / "checkpoints" / step.id[:12]
-    train(step.options["spec"], base, out, checkpoints, progress, items_to_avoid(step.options["exclude"]))
+    avoided = items_to_avoid(step.options["exclude"])
+    train(step.options["spec"], step.options["home"], base, out, checkpoints, progress, avoided)
 
 
 def items_to_avoid(excluded: Excluded | None) -> Index | None:
@@ -250,11 +251,11 @@ def write_handoff(context: Context, out: Path) -> None:
 
 def licences(plan: Plan) -> tuple[str, ...]:
     """Licences of the base and of every source that an expert of the run read, each once."""
-    from workbench.data.catalogue import SOURCES
+    from workbench.data.reading import licence_of
 
     found = [f"{plan.declared.run.base}: {plan.declared.base.licence}"]
     for expert in plan.declared.experts.values():
-        found += [f"{corpus.source}: {SOURCES[corpus.source].licence}" for corpus in expert.corpora]
+        found += [licence_of(corpus) for corpus in expert.corpora]
     if plan.align is not None:
         found.append(f"{PREFERENCES.name}: CC0 (synthetic, written for this project)")
     return tuple(dict.fromkeys(found))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from workbench.data.catalogue import SOURCES
+from workbench.data.reading import licence_of
 from workbench.plan import Step, adapter_step, base_step
 from workbench.progress import Progress
 from workbench.specs.models import BaseSpec, ExpertSpec
@@ -24,7 +24,7 @@ def train_expert(
 ) -> Artifact:
     """The adapter's artifact: found in the store, or trained now (a killed training goes on at its checkpoint)."""
     base, adapter = steps
-    licences = tuple(f"{c.source}: {SOURCES[c.source].licence}" for c in adapter.options["spec"].corpora)
+    licences = tuple(map(licence_of, adapter.options["spec"].corpora))
     starting(base)
     model = made(base, store, lambda out: base_files(base, project, out), licences)
     starting(adapter)

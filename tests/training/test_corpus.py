@@ -2,19 +2,40 @@
 
 from __future__ import annotations
 
+import json
 import random
+from pathlib import Path
+from typing import Any
 
 import pytest
 import tiny
 
 from workbench.data.catalogue import SOURCES
-from workbench.data.example import Example, Format
+from workbench.data.example import Example, Format, TaskText, held_out
 from workbench.data.formats import FORMATS
 from workbench.data.overlap import Index
-from workbench.specs.models import Corpus
-from workbench.training.corpus import Reading, read
+from workbench.errors import UserError
+from workbench.specs.models import Clean, Corpus, ExpertSpec, FileCorpus
+from workbench.specs.training import Training
+from workbench.training.corpus import Reading, kept_from_training, read
 
 pytestmark = pytest.mark.usefixtures("corpora")
+
+
+HOME = Path("nowhere")
+
+
+def expert(*corpora: Corpus | FileCorpus, seed: int = 7, **changes: Any) -> ExpertSpec:
+    spec = ExpertSpec(
+        kind="expert",
+        base="tiny",
+        domain="numbers",
+        corpora=list(corpora),
+        full=True,
+        train=Training(lr=1e-3),
+        seed=seed,
+    )
+    return spec.model_copy(update=changes)
 
 
 def reading(*budgets: int | None, seed: int = 1) -> Reading:
@@ -23,7 +44,7 @@ def reading(*budgets: int | None, seed: int = 1) -> Reading:
         Corpus(source=source, format=format, max_tokens=budget)
         for (source, format), budget in zip(sources, budgets, strict=False)
     ]
-    return read(corpora, tiny.tokenizer(), seed)  # a token a byte
+    return read(expert(*corpora, seed=seed), HOME, tiny.tokenizer())  # a token a byte
 
 
 def test_without_a_budget_everything_is_read() -> None:
@@ -52,10 +73,10 @@ def test_what_shares_thirteen_words_with_a_test_item_is_left_out_before_the_budg
     ]
     monkeypatch.setitem(FORMATS, ("icd10cm", "code_lines"), Format(lambda seed: documents))
     corpus = Corpus(source="icd10cm", format="code_lines", max_tokens=20)
-    found = read([corpus], tiny.tokenizer(), 7, Index.of([item]))
+    found = read(expert(corpus), HOME, tiny.tokenizer(), Index.of([item]))
     assert [example.completion for example in found.examples] == ["Another document."]
     assert (found.counts[0].documents, found.counts[0].dropped) == (1, 2)
-    assert read([corpus], tiny.tokenizer(), 7).counts[0].dropped == 0
+    assert read(expert(corpus), HOME, tiny.tokenizer()).counts[0].dropped == 0
 
 
 def test_every_corpus_has_its_own_budget_and_prompts_count() -> None:
@@ -72,7 +93,7 @@ def test_a_corpus_is_read_again_in_another_order(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setitem(FORMATS, ("icd10cm", "code_lines"), Format(documents))
     corpus = Corpus(source="icd10cm", format="code_lines", repeat=3)
-    found = read([corpus], tiny.tokenizer(), 7)
+    found = read(expert(corpus), HOME, tiny.tokenizer())
     assert seeds == [7, 8, 9]
     assert {e.completion for e in found.examples} == {f"Document {seed} {n}." for seed in (7, 8, 9) for n in (0, 1)}
     assert found.counts[0].documents == 6
@@ -99,3 +120,69 @@ def test_the_record_names_licence_and_attribution() -> None:
     assert (count.source, count.format) == ("icd10cm", "code_lines")
     assert count.licence == SOURCES["icd10cm"].licence
     assert count.attribution == SOURCES["icd10cm"].attribution
+
+
+def test_task_data_that_hold_a_test_item_keep_their_document_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    item = "one two three four five six seven eight nine ten eleven twelve thirteen"
+    documents = [
+        Example("", "A document.", (TaskText("qa", "Question: ?\nAnswer:", f" {item}"),)),
+        Example("", "Another document."),
+    ]
+    monkeypatch.setitem(FORMATS, ("icd10cm", "code_lines"), Format(lambda seed: documents))
+    found = read(expert(Corpus(source="icd10cm", format="code_lines")), HOME, tiny.tokenizer(), Index.of([item]))
+    assert [example.completion for example in found.examples] == ["Another document."]
+
+
+def test_copies_and_identifiers_are_left_out_over_all_corpora(monkeypatch: pytest.MonkeyPatch) -> None:
+    mail = "Write to jane.roe@example.org about the results of the test."
+    first = [Example("", "The same text twice."), Example("", mail), Example("", "Text of its own.")]
+    second = [Example("", "the  SAME text twice."), Example("", "Another of its own.")]
+    monkeypatch.setitem(FORMATS, ("icd10cm", "code_lines"), Format(lambda seed: first))
+    monkeypatch.setitem(FORMATS, ("mts-dialog", "dialogue_to_note"), Format(lambda seed: second))
+    corpora = (
+        Corpus(source="icd10cm", format="code_lines", repeat=2),
+        Corpus(source="mts-dialog", format="dialogue_to_note"),
+    )
+    found = read(expert(*corpora, clean=Clean()), HOME, tiny.tokenizer())
+    assert [(count.documents, count.copies, count.identifying) for count in found.counts] == [(6, 0, 0), (1, 1, 0)]
+    assert sum(found.counts[0].replaced.values()) == 1
+    assert "jane.roe" not in "".join(example.text for example in found.examples)
+    dropped = read(expert(*corpora, clean=Clean(identifiers="drop")), HOME, tiny.tokenizer())
+    assert [(count.documents, count.identifying) for count in dropped.counts] == [(4, 1), (1, 0)]
+
+
+def own_file(folder: Path, *items: dict[str, Any]) -> FileCorpus:
+    (folder / "own.jsonl").write_text("".join(json.dumps(item) + "\n" for item in items))
+    return FileCorpus(file="own.jsonl", prompt=["query"], completion="rationales", licence="CC0")
+
+
+def test_a_file_of_one_s_own_is_read_by_its_fields(tmp_path: Path) -> None:
+    corpus = own_file(tmp_path, *({"query": f"Why {n}?", "rationales": ["One.", "Two."]} for n in range(200)))
+    found = read(expert(corpus), tmp_path, tiny.tokenizer())
+    kept = kept_from_training(expert(corpus), tmp_path)
+    assert len(found.examples) + len(kept) == 200
+    assert all(held_out("own.jsonl", example.key) for example in kept)
+    assert kept
+    assert Example("Why 0?\n", "One.\nTwo.", key="1") in (*found.examples, *kept)
+    assert (found.counts[0].source, found.counts[0].licence) == ("own.jsonl", "CC0")
+
+
+@pytest.mark.parametrize(
+    ("item", "says"),
+    [
+        ({"query": "Why?"}, "has no 'rationales'"),
+        ({"query": "Why?", "rationales": " "}, "empty 'rationales'"),
+        ({"query": 3, "rationales": "x"}, "no text in 'query' but int"),
+    ],
+)
+def test_a_faulty_item_of_one_s_own_is_named(item: dict[str, Any], says: str, tmp_path: Path) -> None:
+    corpus = own_file(tmp_path, {"query": "Why?", "rationales": "So."}, item)
+    with pytest.raises(UserError, match=says) as error:
+        read(expert(corpus), tmp_path, tiny.tokenizer())
+    assert "item 2" in str(error.value)
+
+
+def test_a_corpus_without_documents_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(FORMATS, ("icd10cm", "code_lines"), Format(lambda seed: []))
+    with pytest.raises(UserError, match="corpus 'icd10cm' holds no document that may be read"):
+        reading(None)

@@ -16,7 +16,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from workbench.progress import silent
 from workbench.specs.models import ExpertSpec
-from workbench.training import train as module
+from workbench.training import passes as module
 from workbench.training.cpu_loss import label_loss
 from workbench.training.train import TrainingRecord, train
 
@@ -50,13 +50,13 @@ def expert(**changes: Any) -> ExpertSpec:
 
 
 def trained(spec: ExpertSpec, base: Path, out: Path, progress: Any = silent) -> TrainingRecord:
-    return train(spec, base, out, out.with_name(f"{out.name}.checkpoints"), progress)
+    return train(spec, out.parent, base, out, out.with_name(f"{out.name}.checkpoints"), progress)
 
 
 def test_a_few_steps_write_an_adapter_and_its_record(base: Path, tmp_path: Path) -> None:
     before = tiny.hashes(base)
     record = trained(expert(train={"max_steps": 3}), base, tmp_path / "out")
-    assert (record.steps, record.epochs, record.tokens) == (3, 1.5, 600)
+    assert (record.steps, record.passes[0].epochs, record.tokens) == (3, 1.5, 630)  # with an end of text each
     assert record.trainable_parameters == sum(t.numel() for t in load_file(tmp_path / "out" / WEIGHTS).values())
     weights = load_file(tmp_path / "out" / WEIGHTS)
     assert {tensor.dtype for tensor in weights.values()} == {torch.bfloat16}
@@ -102,15 +102,15 @@ def test_a_killed_training_goes_on_at_its_checkpoint(
     with pytest.raises(KeyboardInterrupt):
         trained(expert(), base, tmp_path / "out", killed)
     checkpoints = tmp_path / "out.checkpoints"
-    assert (checkpoints / "checkpoint-3" / "trainer_state.json").is_file()
-    (checkpoints / "checkpoint-6").mkdir()  # cut short while it was written
+    assert (checkpoints / "pass-1" / "checkpoint-3" / "trainer_state.json").is_file()
+    (checkpoints / "pass-1" / "checkpoint-6").mkdir()  # cut short while it was written
     seen: list[tuple[float, float, str]] = []
     assert len(batches) == 7 + 5
     record = trained(expert(), base, tmp_path / "out", lambda *call: seen.append(call))
     assert (record.steps, len(batches)) == (7, 7 + 5 + 4)
     assert [(done, total) for done, total, _ in seen] == [(5, 7)] == [(done, 7) for done in whole]
     assert seen[0][2].startswith("loss ")
-    assert [point.step for point in record.loss_curve] == [5]
+    assert [point.step for point in record.passes[0].loss_curve] == [5]
     ours, theirs = load_file(tmp_path / "out" / WEIGHTS), load_file(tmp_path / "whole" / WEIGHTS)
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
     assert not checkpoints.exists()
@@ -124,7 +124,7 @@ def test_only_completions_are_learned_if_asked(packing: bool, base: Path, tmp_pa
         out = tmp_path / str(completion_only)
         setting = {"max_steps": 5, "packing": packing, "completion_only": completion_only, "batch_size": 2}
         record = trained(expert(corpora=corpora, train=setting), base, out)
-        results.append((record.loss_curve[0].loss, (out / WEIGHTS).read_bytes()))
+        results.append((record.passes[0].loss_curve[0].loss, (out / WEIGHTS).read_bytes()))
     assert results[0] != results[1]
     assert all(0 < loss < 7 for loss, _ in results)
 
@@ -136,7 +136,9 @@ def test_the_loss_for_cpus_trains_as_trl_s_own(base: Path, tmp_path: Path, monke
     ours = trained(spec, base, tmp_path / "ours")
     monkeypatch.setattr(module, "_trainer_class", lambda: SFTTrainer)
     theirs = trained(spec, base, tmp_path / "theirs")
-    assert ours.loss_curve[0].loss == pytest.approx(theirs.loss_curve[0].loss, abs=0.02)  # both in bfloat16
+    assert ours.passes[0].loss_curve[0].loss == pytest.approx(
+        theirs.passes[0].loss_curve[0].loss, abs=0.02
+    )  # both in bfloat16
 
 
 def test_full_training_writes_a_model_of_its_own(base: Path, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from workbench.cli.common import run_argument, run_file, runs_argument
 from workbench.cli.console import console, working, wrote
-from workbench.data.catalogue import SOURCES
+from workbench.data.reading import licence_of
 from workbench.errors import DataMissing
 from workbench.plan import Plan, Step, plan
 from workbench.progress import Progress
@@ -66,7 +66,7 @@ def compare(planned: Plan, store: Store, progress: Progress) -> dict[str, str]:
             continue
         spec = adapter.options["spec"]
         try:
-            index = Index.of(documents(spec.corpora, spec.seed))
+            index = Index.of(documents(spec, adapter.options["home"]))
         except DataMissing as error:
             unread[adapter.name] = str(error)
             continue
@@ -78,7 +78,7 @@ def compare(planned: Plan, store: Store, progress: Progress) -> dict[str, str]:
 
 def _keep(found: Sequence[Overlap], planned: Plan, adapter: Step, store: Store) -> None:
     step_id, spec = overlap_spec(planned, adapter)
-    licences = tuple(f"{c.source}: {SOURCES[c.source].licence}" for c in adapter.options["spec"].corpora)
+    licences = tuple(map(licence_of, adapter.options["spec"].corpora))
     with store.writing("overlap", adapter.name, step_id) as temp:
         write_json(temp / "overlap.json", [plain(one) for one in found])
         store.commit(temp, "overlap", adapter.name, step_id, spec, capture(licences))

@@ -46,6 +46,11 @@ class Example:
         """The whole of it."""
         return self.prompt + self.completion
 
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """All that may be read of it: itself, and what is said about it."""
+        return (self.text, *(task.text for task in self.tasks))
+
 
 @dataclass(frozen=True)
 class Format:

@@ -14,15 +14,16 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from workbench.data.example import Example
-from workbench.data.formats import examples
+from workbench.data.reading import in_order
 from workbench.records import Overlap, Role, SharedItem
-from workbench.specs.models import Corpus
+from workbench.specs.models import ExpertSpec
 
 N = 13
 """Words of a run."""
@@ -94,18 +95,13 @@ class Index:
         return self.share(text) > 0
 
 
-def documents(corpora: Sequence[Corpus], seed: int) -> list[str]:
-    """Every distinct text of an expert's corpora, prompt and completion as one, before token budgets cut them.
+def documents(spec: ExpertSpec, home: Path) -> list[str]:
+    """Every distinct text that an expert may read: documents and their task data, before token budgets cut them.
 
     An expert with a budget reads a part of this. Raises DataMissing when a corpus is not on this machine.
     """
-    read = (
-        example
-        for corpus in corpora
-        for repeat in range(corpus.repeat)
-        for example in examples(corpus.source, corpus.format, seed + repeat)
-    )
-    return list(dict.fromkeys(example.text for example in read))
+    orders = (in_order(corpus, home, spec.seed + i) for corpus in spec.corpora for i in range(corpus.repeat))
+    return list(dict.fromkeys(text for order in orders for example in order for text in example.texts))
 
 
 def item_text(item: Mapping[str, Any]) -> str:
@@ -156,5 +152,5 @@ class Kept:
 def without(found: Iterable[Example], index: Index) -> Kept:
     """The examples, in order, that share no run with the index of test items."""
     asked = list(found)
-    kept = tuple(one for one in asked if not index.overlaps(one.text))
+    kept = tuple(one for one in asked if not any(map(index.overlaps, one.texts)))
     return Kept(kept, len(asked) - len(kept))

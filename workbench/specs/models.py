@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from workbench.specs.common import Dtype, Name, Spec
+from workbench.specs.training import LoraSpec, Training
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -53,32 +54,34 @@ class Corpus(Spec):
     repeat: Annotated[int, Field(gt=0)] = 1
 
 
-class LoraSpec(Spec):
-    """Low-rank adapter on all linear layers (Hu et al. 2021): delta W = alpha / r * B A."""
+class FileCorpus(Spec):
+    """A JSON or JSON-lines file of your own, relative to the declaration: texts, or pairs of prompt and completion.
 
-    r: Annotated[int, Field(gt=0)]
-    alpha: Annotated[float, Field(gt=0)]
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    `prompt` and `completion` name the fields; several prompt fields are filled into the template, in their order. A
+    completion that is a list is read as its lines.
+    """
+
+    file: str
+    prompt: list[str] = []
+    completion: str = "text"
+    licence: str
+    max_tokens: Annotated[int, Field(gt=0)] | None = None
+    repeat: Annotated[int, Field(gt=0)] = 1
 
 
-class Training(Spec):
-    """One pass of continued training. `max_length` in tokens, `lr` the peak of a cosine schedule after the warm-up."""
+class Clean(Spec):
+    """What is done to documents before any is read.
 
-    epochs: Annotated[float, Field(gt=0)] = 1.0
-    max_steps: Annotated[int, Field(gt=0)] | None = None
-    lr: Annotated[float, Field(gt=0)]
-    warmup_steps: Annotated[int, Field(ge=0)] = 20
-    batch_size: Annotated[int, Field(gt=0)] = 8
-    gradient_accumulation: Annotated[int, Field(gt=0)] = 1
-    max_length: Annotated[int, Field(gt=0)] = 512
-    packing: bool = True
-    completion_only: bool = False
-    neftune_alpha: Annotated[float, Field(ge=0)] = 0.0
-    save_steps: Annotated[int, Field(gt=0)] = 100
+    `duplicates` drops exact and near copies; `identifiers` replaces what could identify a patient by a tag, or drops
+    the document.
+    """
+
+    duplicates: bool = True
+    identifiers: Literal["replace", "drop"] = "replace"
 
 
 class ExpertSpec(Spec):
-    """A domain expert: a base, the corpora it reads, and how it is trained.
+    """A domain expert: a base, the corpora it reads, and how it is trained: `train` first, `then` pass by pass.
 
     `exclude` names suites or tasks: documents that share 13 words in a row with an item of theirs are not read.
     """
@@ -86,12 +89,19 @@ class ExpertSpec(Spec):
     kind: Literal["expert"]
     base: Name
     domain: str
-    corpora: Annotated[list[Corpus], Field(min_length=1)]
+    corpora: Annotated[list[Corpus | FileCorpus], Field(min_length=1)]
     exclude: list[Name] = []
+    clean: Clean | None = None
     lora: LoraSpec | None = None
     full: bool = False
     train: Training
+    then: list[Training] = []
     seed: int
+
+    @property
+    def passes(self) -> tuple[Training, ...]:
+        """All passes in order."""
+        return (self.train, *self.then)
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:

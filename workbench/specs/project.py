@@ -12,7 +12,7 @@ from workbench.data.catalogue import SOURCES
 from workbench.data.formats import FORMATS, formats_of
 from workbench.specs.expand import ALIGNED, BASE, Merge, expand
 from workbench.specs.load import Document, Spec, did_you_mean, raise_problems, read_yaml, validate
-from workbench.specs.models import BaseSpec, ExpertSpec
+from workbench.specs.models import BaseSpec, ExpertSpec, FileCorpus
 from workbench.specs.run import RunSpec
 from workbench.specs.suite import SuiteSpec
 
@@ -217,7 +217,10 @@ def _check_corpora(spec: ExpertSpec, document: Document, project: Project) -> No
             document.add(("exclude", index), f"'{name}' is neither a suite nor a task. {did_you_mean(name, suites)}")
     for index, corpus in enumerate(spec.corpora):
         loc = ("corpora", index)
-        if corpus.source not in SOURCES:
+        if isinstance(corpus, FileCorpus):
+            if not (project.root / "experts" / corpus.file).is_file():
+                document.add(loc, f"'{corpus.file}' is no file in experts/. Put it there, or correct its name.")
+        elif corpus.source not in SOURCES:
             document.add(loc, f"unknown source '{corpus.source}'. {did_you_mean(corpus.source, SOURCES)}")
         elif (corpus.source, corpus.format) not in FORMATS:
             formats = formats_of(corpus.source)

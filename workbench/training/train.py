@@ -1,93 +1,138 @@
-"""The TRL / PEFT door of this stage: one expert trained from its declaration, with checkpoints and resume."""
+"""One expert trained from its declaration, pass by pass; killed at any moment, it goes on where it was."""
 
 from __future__ import annotations
 
+import json
 import random
 import shutil
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from workbench.data.overlap import Index
-from workbench.errors import MissingExtra
+from workbench.errors import MissingExtra, UserError
 from workbench.progress import Progress
 from workbench.specs.models import ExpertSpec
+from workbench.specs.training import Training
 from workbench.store import write_json
-from workbench.training.corpus import CorpusCount, Reading, read
-from workbench.training.cpu_loss import label_loss
+from workbench.training.corpus import CorpusCount, Reading, kept_from_training, read
+from workbench.training.held_out import HeldOut, kept_out, measure
+from workbench.training.load import trainable
+from workbench.training.passes import Material, PassRecord, run_pass
+from workbench.training.sequences import Tokens, chat_tokens, sequences, tokens
+from workbench.training.watch import LossPoint
 
-
-@dataclass(frozen=True)
-class LossPoint:
-    """Mean training loss (nats per token) over the steps since the last point."""
-
-    step: int
-    loss: float
+RECORD = "pass.json"
+BEFORE = "before.json"
 
 
 @dataclass(frozen=True)
 class TrainingRecord:
-    """What was really done; written beside the adapter."""
+    """What was really done; written beside the adapter. `held_out` is the base's loss, before the first pass."""
 
     steps: int
-    epochs: float
     tokens: int
     seconds: float
     trainable_parameters: int
     corpora: tuple[CorpusCount, ...]
-    loss_curve: tuple[LossPoint, ...]
+    held_out: HeldOut | None
+    passes: tuple[PassRecord, ...]
 
 
 def train(
-    spec: ExpertSpec, base: Path, out: Path, checkpoints: Path, progress: Progress, test_items: Index | None = None
+    spec: ExpertSpec,
+    home: Path,
+    base: Path,
+    out: Path,
+    checkpoints: Path,
+    progress: Progress,
+    test_items: Index | None = None,
 ) -> TrainingRecord:
     """Train an expert of the model in `base`; `out` receives the adapter (or, for full training, the model).
 
-    Documents that share a run of words with `test_items` are not read.
+    `home` is the folder of the declaration. Documents that share a run of words with `test_items` are not read.
+    Checkpoints go to `checkpoints`: a pass that is done is not done again, and the last whole checkpoint of the next
+    is resumed. Weights are saved in bfloat16.
 
-    Checkpoints go to `checkpoints`; the last whole one is resumed. Weights are saved in bfloat16 safetensors.
-
-    Raises MissingExtra when TRL or PEFT is not installed, DataMissing when a corpus is not on this machine.
+    Raises MissingExtra when TRL or PEFT is not installed, DataMissing when a corpus is not on this machine, UserError
+    when a pass finds nothing to read, StepFailed when the loss is no number any more or memory is short.
     """
     try:
         import datasets
+        import peft  # noqa: F401
         import trl  # noqa: F401
-        from transformers import AutoModelForCausalLM, AutoTokenizer
+        from transformers import AutoTokenizer
     except ImportError as error:
         raise MissingExtra("training experts", "train") from error
-    import torch
-
     datasets.disable_progress_bars()
     tokenizer = AutoTokenizer.from_pretrained(base)
-    reading = read(spec.corpora, tokenizer, spec.seed, test_items)
-    rows = [{"prompt": e.prompt, "completion": e.completion} for e in reading.examples]
-    if not spec.train.completion_only:
-        rows = [{"text": e.prompt + e.completion} for e in reading.examples]
+    reading = read(spec, home, tokenizer, test_items)
+    kept = kept_from_training(spec, home)
+    done: list[Path] = []
+    for index, how in enumerate(spec.passes):
+        folder = checkpoints / f"pass-{index + 1}"
+        if not (folder / "done" / RECORD).is_file():
+            material = Material(_sequences(reading, how, tokenizer, index), kept_out(kept, how, tokenizer))
+            with _own_random_state(spec.seed + index):
+                model = trainable(spec, base, done[-1] if done else None)
+                if not index:
+                    write_json(checkpoints / BEFORE, _plain(measure(model, material.held_out)))
+                name = f"pass {index + 1} of {len(spec.passes)}, " if spec.then else ""
+                record = run_pass(model, tokenizer, how, material, spec.seed, folder, progress, name)
+            _keep(model, record, folder)
+        done.append(folder / "done")
     with _own_random_state(spec.seed):
-        # All weights are trained in float32, because a small update would vanish in bfloat16; frozen ones stay small.
-        model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32 if spec.full else torch.bfloat16)
-        curve: list[LossPoint] = []
-        trainer = _trainer_class()(
-            model=model,
-            args=_arguments(spec, checkpoints),
-            train_dataset=datasets.Dataset.from_list(rows),
-            processing_class=tokenizer,
-            peft_config=_lora(spec),
-            callbacks=[_Reporter.make(progress, curve, reading.tokens * spec.train.epochs)],
-        )
-        started = time.monotonic()
-        trainer.train(resume_from_checkpoint=_last_whole(checkpoints))
-    seconds = time.monotonic() - started
-    record = _record(trainer, reading, curve, seconds)
-    trainer.model.to(torch.bfloat16).save_pretrained(out)
+        model = trainable(spec, base, done[-1])
+    record_of_all = _record(model, reading, checkpoints, done)
+    _save(model, spec, out)
     if spec.full:  # a model of its own, which is scored and merged as it is
         tokenizer.save_pretrained(out)
-    write_json(out / "training.json", asdict(record))
+    write_json(out / "training.json", asdict(record_of_all))
     shutil.rmtree(checkpoints, ignore_errors=True)
-    return record
+    return record_of_all
+
+
+def _save(model: Any, spec: ExpertSpec, out: Path) -> None:
+    """Write the adapter, or the model, in bfloat16."""
+    import torch
+
+    for parameter in model.parameters() if spec.full else (p for p in model.parameters() if p.requires_grad):
+        parameter.data = parameter.data.to(torch.bfloat16)
+    if spec.full:
+        model.config.dtype = torch.bfloat16
+    model.save_pretrained(out)
+
+
+def _plain(found: HeldOut | None) -> dict[str, Any] | None:
+    return asdict(found) if found else None
+
+
+def _sequences(reading: Reading, how: Training, tokenizer: Any, index: int) -> list[Tokens]:
+    """What a pass reads, in tokens. Raises UserError when that is nothing."""
+    if how.template == "chat":
+        found = [chat_tokens(one, how, tokenizer) for one in reading.examples]
+    else:
+        found = [tokens(pieces, tokenizer) for one in reading.examples for pieces in sequences(one, how)]
+    learned = [one for one in found if any(label >= 0 for label in one.labels[1 : how.max_length])]
+    if not learned:
+        what = f"task data ({', '.join(how.kinds)})" if how.reads == "tasks" else "text"
+        raise UserError(
+            f"pass {index + 1} ('reads: {how.reads}') finds no {what} in the expert's corpora to learn from."
+        )
+    return learned
+
+
+def _keep(model: Any, record: PassRecord, folder: Path) -> None:
+    """Keep what a pass made, in float32; then its checkpoints may go."""
+    temp = folder / "made"
+    shutil.rmtree(temp, ignore_errors=True)
+    model.save_pretrained(temp)
+    write_json(temp / RECORD, asdict(record))
+    temp.rename(folder / "done")
+    for checkpoint in folder.glob("checkpoint-*"):
+        shutil.rmtree(checkpoint)
 
 
 @contextmanager
@@ -106,107 +151,20 @@ def _own_random_state(seed: int) -> Iterator[None]:
             np.random.set_state(numpy_state)
 
 
-def _trainer_class() -> Any:
-    """TRL's SFTTrainer; on a CPU with a loss that does less work."""
-    import torch
-    from trl import SFTTrainer
-
-    if torch.cuda.is_available():
-        return SFTTrainer
-
-    class CpuTrainer(SFTTrainer):  # type: ignore[misc, unused-ignore]
-        def compute_loss(
-            self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
-        ) -> Any:
-            return label_loss(model, inputs, num_items_in_batch)
-
-    return CpuTrainer
-
-
-def _arguments(spec: ExpertSpec, checkpoints: Path) -> Any:
-    import torch
-    from trl import SFTConfig
-
-    t = spec.train
-    return SFTConfig(
-        output_dir=str(checkpoints),
-        num_train_epochs=t.epochs,
-        max_steps=t.max_steps or -1,
-        learning_rate=t.lr,
-        lr_scheduler_type="cosine",
-        warmup_steps=t.warmup_steps,
-        per_device_train_batch_size=t.batch_size,
-        gradient_accumulation_steps=t.gradient_accumulation,
-        max_length=t.max_length,
-        packing=t.packing,
-        completion_only_loss=t.completion_only,
-        neftune_noise_alpha=t.neftune_alpha or None,
-        activation_checkpointing=False,
-        bf16=True,
-        use_cpu=not torch.cuda.is_available(),
-        dataloader_pin_memory=torch.cuda.is_available(),
-        save_steps=t.save_steps,
-        save_total_limit=1,
-        logging_steps=5,
-        report_to="none",
-        disable_tqdm=True,
-        seed=spec.seed,
-        data_seed=spec.seed,
-    )
-
-
-def _lora(spec: ExpertSpec) -> Any:
-    if spec.lora is None:
-        return None
-    from peft import LoraConfig
-
-    return LoraConfig(
-        r=spec.lora.r,
-        lora_alpha=spec.lora.alpha,
-        lora_dropout=spec.lora.dropout,
-        target_modules="all-linear",
-        task_type="CAUSAL_LM",
-    )
-
-
-def _last_whole(checkpoints: Path) -> str | None:
-    """The newest checkpoint that was written to its end: the trainer writes its state file last."""
-    whole = [p.parent for p in checkpoints.glob("checkpoint-*/trainer_state.json")]
-    return str(max(whole, key=lambda p: int(p.name.rpartition("-")[2]))) if whole else None
-
-
-def _record(trainer: Any, reading: Reading, curve: list[LossPoint], seconds: float) -> TrainingRecord:
+def _record(model: Any, reading: Reading, checkpoints: Path, done: list[Path]) -> TrainingRecord:
+    before = json.loads((checkpoints / BEFORE).read_text())
+    passes = tuple(_pass(json.loads((folder / RECORD).read_text())) for folder in done)
     return TrainingRecord(
-        steps=trainer.state.global_step,
-        epochs=round(trainer.state.epoch or 0.0, 4),
-        tokens=round(reading.tokens * (trainer.state.epoch or 0.0)),
-        seconds=round(seconds, 1),
-        trainable_parameters=sum(p.numel() for p in trainer.model.parameters() if p.requires_grad),
+        steps=sum(one.steps for one in passes),
+        tokens=sum(one.tokens for one in passes),
+        seconds=round(sum(one.seconds for one in passes), 1),
+        trainable_parameters=sum(p.numel() for p in model.parameters() if p.requires_grad),
         corpora=reading.counts,
-        loss_curve=tuple(curve),
+        held_out=HeldOut(**before) if before else None,
+        passes=passes,
     )
 
 
-class _Reporter:
-    """Builds the trainer's callback; a class of its own because transformers must not load with this module."""
-
-    @staticmethod
-    def make(progress: Progress, curve: list[LossPoint], total_tokens: float) -> Any:
-        from transformers import TrainerCallback
-
-        clock: Callable[[], float] = time.monotonic
-
-        class Callback(TrainerCallback):  # type: ignore[misc, unused-ignore]
-            def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-                self.started, self.first_step = clock(), state.global_step
-
-            def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any], **_: Any) -> None:
-                if "loss" not in logs:
-                    return
-                loss = float(logs["loss"])
-                curve.append(LossPoint(state.global_step, round(loss, 4)))
-                share = (state.global_step - self.first_step) / max(state.max_steps, 1)
-                speed = share * total_tokens / max(clock() - self.started, 1e-9)
-                progress(state.global_step, state.max_steps, f"loss {loss:.3f}, {speed:,.0f} tokens/s")
-
-        return Callback()
+def _pass(raw: dict[str, Any]) -> PassRecord:
+    held_out = HeldOut(**raw["held_out"]) if raw["held_out"] else None
+    return PassRecord(**{**raw, "held_out": held_out, "loss_curve": tuple(LossPoint(**p) for p in raw["loss_curve"])})
