@@ -11,6 +11,7 @@ from workbench.publish import publish
 from workbench.specs.project import load_expert
 from workbench.store import Store
 from workbench.train import train_expert, training_plan
+from workbench.training import workers
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,6 +27,8 @@ def main(options: argparse.Namespace) -> int:
     reporter = Reporter(len(steps))
     with reporter.drawing():
         artifact = train_expert(project, steps, Store(options.runs), reporter.starting, reporter.progress)
+    if not workers.writes():
+        return 0
     if spec.full:
         console.print(f"[green]✔[/] {artifact.path} (a full model: it stays in the store, only adapters are shipped)")
         return 0

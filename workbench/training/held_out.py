@@ -65,6 +65,8 @@ def measure(model: Any, documents: Sequence[Tokens]) -> HeldOut | None:
         return None
     training = model.training
     model.eval()
+    if torch.cuda.is_available() and not getattr(model, "is_quantized", False):
+        model.to("cuda")
     losses: list[float] = []
     read: list[int] = []
     started = time.monotonic()

@@ -12,15 +12,21 @@ from typing import Any
 from workbench.errors import StepFailed
 from workbench.progress import Progress
 from workbench.specs.training import Training
+from workbench.training import workers
 from workbench.training.cpu_loss import label_loss
-from workbench.training.held_out import HeldOut, measure
+from workbench.training.held_out import HeldOut
 from workbench.training.sequences import Tokens
 from workbench.training.watch import LossPoint, refuse_nan, reporter
+
+MADE = "made"
 
 
 @dataclass(frozen=True)
 class PassRecord:
-    """What one pass really did. `cut` sequences were longer than a sequence may be, and lost their ends."""
+    """What one pass really did. `cut` sequences were longer than a sequence may be, and lost their ends.
+
+    `held_out` is the loss of what it left, measured on what was written.
+    """
 
     reads: str
     sequences: int
@@ -60,7 +66,9 @@ def run_pass(
     progress: Progress,
     name: str,
 ) -> PassRecord:
-    """Train the model in place; checkpoints go to `checkpoints`, and the last whole one is resumed.
+    """Train the model in place, and write it, in float32, into MADE below `checkpoints`.
+
+    Checkpoints go there too, and the last whole one is resumed.
 
     Raises StepFailed when the loss is no number any more, or memory is short.
     """
@@ -86,6 +94,10 @@ def run_pass(
             raise
         raise StepFailed(_memory_advice(how)) from error
     seconds = time.monotonic() - started
+    if workers.writes():
+        shutil.rmtree(checkpoints / MADE, ignore_errors=True)
+    workers.wait()
+    trainer.save_model(str(checkpoints / MADE))  # by all processes: each may hold a shard
     epochs = trainer.state.epoch or 0.0
     return PassRecord(
         reads=how.reads,
@@ -95,13 +107,17 @@ def run_pass(
         epochs=round(epochs, 4),
         tokens=round(material.tokens * epochs),
         seconds=round(seconds, 1),
-        held_out=measure(trainer.model, material.held_out),
+        held_out=None,
         loss_curve=tuple(curve),
     )
 
 
 def _trainer_class() -> Any:
-    """TRL's SFTTrainer, which refuses a loss that is no number; on a CPU with a loss that does less work."""
+    """TRL's SFTTrainer, which refuses a loss that is no number; on a CPU with a loss that does less work.
+
+    That loss calls the model's parts, so it is not for a model that several processes share: their gradients meet when
+    the whole is called.
+    """
     import torch
     from trl import SFTTrainer
 
@@ -109,7 +125,7 @@ def _trainer_class() -> Any:
         def compute_loss(
             self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
         ) -> Any:
-            if torch.cuda.is_available():
+            if torch.cuda.is_available() or workers.count() > 1:
                 found = super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
                 loss = found[0] if return_outputs else found
             else:

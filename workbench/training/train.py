@@ -7,7 +7,7 @@ import random
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,11 @@ from workbench.progress import Progress
 from workbench.specs.models import ExpertSpec
 from workbench.specs.training import Training
 from workbench.store import write_json
+from workbench.training import workers
 from workbench.training.corpus import CorpusCount, Reading, kept_from_training, read
 from workbench.training.held_out import HeldOut, kept_out, measure
 from workbench.training.load import trainable
-from workbench.training.passes import Material, PassRecord, run_pass
+from workbench.training.passes import MADE, Material, PassRecord, run_pass
 from workbench.training.sequences import Tokens, chat_tokens, sequences, tokens
 from workbench.training.watch import LossPoint
 
@@ -77,11 +78,14 @@ def train(
             material = Material(_sequences(reading, how, tokenizer, index), kept_out(kept, how, tokenizer))
             with _own_random_state(spec.seed + index):
                 model = trainable(spec, base, done[-1] if done else None)
-                if not index:
+                if not index and workers.writes():
                     write_json(checkpoints / BEFORE, _plain(measure(model, material.held_out)))
                 name = f"pass {index + 1} of {len(spec.passes)}, " if spec.then else ""
                 record = run_pass(model, tokenizer, how, material, spec.seed, folder, progress, name)
-            _keep(model, record, folder)
+                if workers.writes():
+                    after = measure(trainable(spec, base, folder / MADE), material.held_out)
+                    _keep(replace(record, held_out=after), folder)
+            workers.wait()
         done.append(folder / "done")
     with _own_random_state(spec.seed):
         model = trainable(spec, base, done[-1])
@@ -90,7 +94,9 @@ def train(
     if spec.full:  # a model of its own, which is scored and merged as it is
         tokenizer.save_pretrained(out)
     write_json(out / "training.json", asdict(record_of_all))
-    shutil.rmtree(checkpoints, ignore_errors=True)
+    workers.wait()
+    if workers.writes():
+        shutil.rmtree(checkpoints, ignore_errors=True)
     return record_of_all
 
 
@@ -124,13 +130,10 @@ def _sequences(reading: Reading, how: Training, tokenizer: Any, index: int) -> l
     return learned
 
 
-def _keep(model: Any, record: PassRecord, folder: Path) -> None:
-    """Keep what a pass made, in float32; then its checkpoints may go."""
-    temp = folder / "made"
-    shutil.rmtree(temp, ignore_errors=True)
-    model.save_pretrained(temp)
-    write_json(temp / RECORD, asdict(record))
-    temp.rename(folder / "done")
+def _keep(record: PassRecord, folder: Path) -> None:
+    """Seal what a pass made; then its checkpoints may go."""
+    write_json(folder / MADE / RECORD, asdict(record))
+    (folder / MADE).rename(folder / "done")
     for checkpoint in folder.glob("checkpoint-*"):
         shutil.rmtree(checkpoint)
 
