@@ -34,6 +34,8 @@ DOORS = {
     "mergekit": ("merging/",),
     "lm_eval": ("scoring/",),
     "trl": ("training/", "alignment/"),
+    "datasketch": ("data/duplicates.py",),
+    "presidio_analyzer": ("data/deidentify_names.py",),
     "pandas": ("board/",),
     "rich": ("board/render.py", "cli/"),
 }
@@ -56,6 +58,7 @@ RANDOM_ALLOWED = {
     # mergekit and transformers seed every generator; their doors give each back as it was.
     "merging/mergekit_door.py": STATES,
     "training/train.py": STATES | {"torch.manual_seed"},
+    "data/duplicates.py": {"random.getstate", "random.setstate"},  # datasketch draws a name for its tables
 }
 """By file; `torch.manual_seed` also has to stand inside `torch.random.fork_rng()`."""
 

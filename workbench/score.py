@@ -78,7 +78,7 @@ def score_on(
     if not tasks:
         raise UserError(f"suite '{name}': none of its tasks can be asked here. {unavailable[0].reason}")
     step = score_step(model.name, suite.role, tasks, how, model.id, project)
-    found = _scored(step, model, store, lambda: Harness(project.tasks, progress))
+    found = _scored(step, model, store, lambda: Harness(project.tasks, progress, store.root / "answers"))
     return Card(model, name, _rows(found, model), unavailable, found)
 
 

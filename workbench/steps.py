@@ -165,7 +165,7 @@ def harness_of(step: Step, context: Context) -> Harness:
     from workbench.scoring.harness import Harness
 
     if context.harness is None:
-        context.harness = Harness(step.options["tasks"], context.progress)
+        context.harness = Harness(step.options["tasks"], context.progress, context.store.root / "answers")
     return context.harness
 
 

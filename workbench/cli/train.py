@@ -11,7 +11,6 @@ from workbench.publish import publish
 from workbench.specs.project import load_expert
 from workbench.store import Store
 from workbench.train import train_expert, training_plan
-from workbench.training import workers
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,6 +21,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Train, or take what is trained already, then publish the adapter with its manifest."""
+    from workbench.training import workers
+
     project, spec, base = load_expert(options.expert)
     steps = training_plan(project, options.expert.stem, spec, base)
     reporter = Reporter(len(steps))

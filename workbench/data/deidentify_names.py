@@ -1,6 +1,6 @@
 """The door to Microsoft's presidio, which finds names of persons by a spaCy model (github.com/microsoft/presidio).
 
-Optional and off unless asked for: it reads some thousand words a second, misses names, and takes some eponyms and drugs
+Optional and off unless asked for: it misses names, and takes some eponyms and drugs
 for names.
 """
 

@@ -20,6 +20,7 @@ from workbench.progress import Progress, silent
 from workbench.records import Role, ScoreRow
 from workbench.scoring.answered import Answered, Task
 from workbench.scoring.faults import refuse_faulty
+from workbench.scoring.remembered import Remembered
 
 FEWSHOT_SEED = 1234
 """lm-eval's own default: tasks that draw their shots draw the same ones for every model, as `lm_eval` does."""
@@ -60,13 +61,14 @@ class _BarReader(io.TextIOBase):
 
 
 class Harness:
-    """The tasks of a project, built once and asked of many models."""
+    """The tasks of a project, built once and asked of many models. `answers` is where those are remembered."""
 
-    def __init__(self, tasks: Path, progress: Progress = silent) -> None:
+    def __init__(self, tasks: Path, progress: Progress = silent, answers: Path | None = None) -> None:
         from lm_eval.tasks import TaskManager
 
         logging.getLogger("lm_eval").setLevel(logging.ERROR)  # it advises on its own command line
         self._progress = progress
+        self._answers = answers
         self._manager = TaskManager(include_path=str(tasks), include_defaults=False)
         self._built: dict[tuple[str, ...], Any] = {}
 
@@ -80,7 +82,7 @@ class Harness:
         for one in built["tasks"].values():
             one.set_fewshot_seed(FEWSHOT_SEED)  # else every model would see other examples
         asked = {task: subset(task, len(one.eval_docs), settings.limit) for task, one in built["tasks"].items()}
-        model = _model(folder, settings)
+        model = _model(folder, settings, self._remembered(model_id, tasks, settings))
         with contextlib.redirect_stderr(_BarReader(self._progress)):
             results = evaluate(
                 model,
@@ -91,9 +93,23 @@ class Harness:
                 apply_chat_template=settings.chat,
                 fewshot_as_multiturn=settings.chat,
             )
+        model.remembered.close()
         answered = Answered(results, {(task, asked[task][doc]) for task, doc in model.cut})
         rows = [answered.row(name, model_id, role, task) for task in tasks]
         return Scores(tuple(rows), tuple(item for task in tasks for item in answered.items(task)))
+
+    def _remembered(self, model_id: str, tasks: Sequence[Task], settings: Settings) -> Remembered:
+        """What this model answered before, wherever that was asked."""
+        if self._answers is None:
+            return Remembered()
+        groups = self._built[tuple(task.task for task in tasks)]["groups"]
+        confidential = {
+            name
+            for task in tasks
+            if task.confidential
+            for name in (task.task, *(child for child in getattr(groups.get(task.task), "children", ())))
+        }
+        return Remembered(self._answers / f"{model_id[:12]}-{settings.dtype}.sqlite", confidential)
 
     def _tasks(self, names: tuple[str, ...]) -> Any:
         if names not in self._built:
@@ -115,7 +131,7 @@ def subset(task: str, n: int, limit: int | None) -> list[int]:
     return sorted(order[:limit])
 
 
-def _model(folder: Path, settings: Settings) -> Any:
+def _model(folder: Path, settings: Settings, remembered: Remembered) -> Any:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -129,4 +145,6 @@ def _model(folder: Path, settings: Settings) -> Any:
         raise StepFailed(f"{folder}: cannot be loaded ({error})") from error
     if settings.chat and not tokenizer.chat_template:
         raise UserError(f"{folder}: the tokenizer has no chat template. Score it with 'chat: false'.")
-    return PackedScorer(pretrained=model, tokenizer=tokenizer, batch_size=settings.batch_size, device=device)
+    return PackedScorer(
+        pretrained=model, tokenizer=tokenizer, batch_size=settings.batch_size, device=device, remembered=remembered
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from lm_eval.models.huggingface import HFLM
@@ -10,6 +10,7 @@ from lm_eval.models.huggingface import HFLM
 from workbench.scoring.bands import Band, Prompt, bands
 from workbench.scoring.batches import Request, batches, rows
 from workbench.scoring.greedy import PLAIN_HEADS, Stop, decodes_plainly, greedy
+from workbench.scoring.remembered import Given, Remembered
 from workbench.scoring.tree import Tree
 
 
@@ -20,8 +21,9 @@ class PackedScorer(HFLM):  # type: ignore[misc, unused-ignore]
     `cut` collects (task, item) of the prompts that lm-eval shortens from the left because they do not fit.
     """
 
-    def __init__(self, *args: Any, **options: Any) -> None:
+    def __init__(self, *args: Any, remembered: Remembered | None = None, **options: Any) -> None:
         super().__init__(*args, **options)
+        self.remembered = remembered or Remembered()
         self.batch_size_per_gpu: int = int(self.batch_size)
         self.cut: set[tuple[str, int]] = set()
         self._asked: Sequence[Any] = ()
@@ -43,26 +45,45 @@ class PackedScorer(HFLM):  # type: ignore[misc, unused-ignore]
 
     def loglikelihood(self, requests: list[Any], disable_tqdm: bool = False) -> list[tuple[float, bool]]:
         """(log-probability in nats, whether greedy decoding gives it) of every continuation, in order."""
-        self._asked = requests  # lm-eval hands on tokens alone, in this order
+        known, asked = self._known(requests)
+        self._asked = [requests[index] for index in asked]  # lm-eval hands on tokens alone, in this order
         try:
-            answers: list[tuple[float, bool]] = super().loglikelihood(requests, disable_tqdm)
+            answers = super().loglikelihood(self._asked, disable_tqdm)
         finally:
             self._asked = ()
-        return answers
+        found: dict[int, tuple[float, bool]] = {index: tuple(answer) for index, answer in known.items()}
+        found |= dict(zip(asked, answers, strict=True))
+        return [found[index] for index in range(len(requests))]
 
     def generate_until(self, requests: list[Any], disable_tqdm: bool = False) -> list[str]:
         """What greedy decoding writes behind each prompt, in order."""
         from tqdm import tqdm
 
-        prompts = [self._prompt(request) for request in requests]
-        answers: dict[int, str] = {}
+        answers, asked = self._known(requests)
+        prompts = [self._prompt(requests[index]) for index in asked]
         with tqdm(total=len(requests), disable=disable_tqdm, desc="Running generate_until requests") as bar:
+            bar.update(len(answers))
             for band in bands(prompts, self.batch_size_per_gpu, self.tokens_kept):
-                for index, text in self._answers(requests, prompts, band):
-                    answers[index] = text
-                    self.cache_hook.add_partial("generate_until", requests[index].args, text)
+                for place, text in self._answers([requests[index] for index in asked], prompts, band):
+                    request = requests[asked[place]]
+                    answers[asked[place]] = text
+                    self.remembered.keep([request], [Given(text, self._is_cut(request))])
+                    self.cache_hook.add_partial("generate_until", request.args, text)
                     bar.update(1)
         return [answers[index] for index in range(len(requests))]
+
+    def _known(self, requests: Sequence[Any]) -> tuple[dict[int, Any], list[int]]:
+        """Answers that are remembered, by place, and the places of the requests that must be asked."""
+        known: dict[int, Any] = {}
+        for index, request in enumerate(requests):
+            if (given := self.remembered.given(request)) is not None:
+                known[index] = given.answer
+                if given.cut:
+                    self.cut.add((request.task_name, request.doc_id))
+        return known, [index for index in range(len(requests)) if index not in known]
+
+    def _is_cut(self, request: Any) -> bool:
+        return (request.task_name, request.doc_id) in self.cut
 
     def _answers(self, requests: Sequence[Any], prompts: Sequence[Prompt], band: Band) -> Iterator[tuple[int, str]]:
         settings = requests[band.prompts[0]].args[1]
@@ -100,17 +121,27 @@ class PackedScorer(HFLM):  # type: ignore[misc, unused-ignore]
                 self.cut.add((asked.task_name, asked.doc_id))
         if self.model.config.model_type not in PLAIN_HEADS or self._too_long(requests):
             plain: list[tuple[float, bool]] = super()._loglikelihood_tokens(requests, disable_tqdm, override_bs)
+            self._remember(dict(enumerate(plain)))
             return plain
         answers: dict[int, tuple[float, bool]] = {}
         with tqdm(total=len(requests), disable=disable_tqdm, desc="log-probabilities") as bar:
             tree = Tree(self.model)
             for batch in batches(rows(requests), self.tokens_per_batch, self.tokens_kept):
-                answers.update(tree.read(batch))
+                found = dict(tree.read(batch))
+                answers |= found
+                self._remember(found)
                 bar.update(sum(len(row.requests) for row in batch.rows))
         for index, (texts, _, _) in enumerate(requests):
             if texts is not None:
                 self.cache_hook.add_partial("loglikelihood", texts, answers[index])
         return [answers[index] for index in range(len(requests))]
+
+    def _remember(self, found: Mapping[int, tuple[float, bool]]) -> None:
+        """Keep answers by the place of their request; log-probabilities that nobody asked for by a request are not."""
+        if self._asked:
+            asked = [self._asked[index] for index in found]
+            given = zip(asked, found.values(), strict=True)
+            self.remembered.keep(asked, [Given(answer, self._is_cut(request)) for request, answer in given])
 
     def _too_long(self, requests: Sequence[Request]) -> bool:
         window = getattr(self.model.config, "sliding_window", None)  # Mistral's, Phi-3's: our mask knows none

@@ -68,13 +68,15 @@ def read(spec: ExpertSpec, home: Path, tokenizer: Tokenizer, test_items: Index |
     for one in corpora:
         one.leave_out(test_items)
     if spec.clean and spec.clean.duplicates:
-        kept = {id(e) for e in distinct([e for one in corpora for e in one.examples]).examples}
+        # Held-out documents come first, so that a near copy of one is not read either.
+        found = distinct([*kept_from_training(spec, home), *(e for one in corpora for e in one.examples)])
+        kept = {id(example) for example in found.examples}
         for one in corpora:
             one.leave_out_copies(kept)
     if spec.clean:
         for one in corpora:
             one.screen(spec.clean)
-    found: list[Example] = []
+    read: list[Example] = []
     counts = []
     for one in corpora:
         again = [in_order(one.corpus, home, spec.seed + i) for i in range(1, one.corpus.repeat)]
@@ -85,10 +87,10 @@ def read(spec: ExpertSpec, home: Path, tokenizer: Tokenizer, test_items: Index |
             raise UserError(
                 f"corpus '{about(one.corpus).source}' holds no document that may be read. Take it out, or look into it."
             )
-        found += every[:used]
+        read += every[:used]
         counts.append(one.count(used, tokens))
-    random.Random(spec.seed).shuffle(found)
-    return Reading(tuple(found), tuple(counts))
+    random.Random(spec.seed).shuffle(read)
+    return Reading(tuple(read), tuple(counts))
 
 
 def kept_from_training(spec: ExpertSpec, home: Path) -> list[Example]:
@@ -123,11 +125,11 @@ class _Read:
         policy = Policy(clean.identifiers, names=names_if_asked())
         for one in self.examples:
             screened = without_identifiers([one], policy)
-            self._identifying += 1 - len(screened.examples)
-            for kind, n in screened.counts:
-                self._replaced[kind] = self._replaced.get(kind, 0) + n
+            self._identifying += screened.dropped
             for kept in screened.examples:
                 self._as_kept[one] = kept
+                for kind, n in screened.counts:
+                    self._replaced[kind] = self._replaced.get(kind, 0) + n
         self.examples = list(self._as_kept.values())
 
     def as_kept(self, order: list[Example]) -> list[Example]:
