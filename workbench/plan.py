@@ -16,6 +16,8 @@ from typing import Any, Literal
 
 from workbench.data.catalogue import SOURCES
 from workbench.data.formats import FORMATS
+from workbench.data.generated.filters import VERSION as FILTERS
+from workbench.data.generated.prompts import VERSION as PROMPTS
 from workbench.errors import UserError
 from workbench.ids import Plain, content_id, file_sha256, folder_sha256
 from workbench.records import Role, Unavailable
@@ -103,6 +105,13 @@ class Excluded:
     tasks: tuple[str, ...]
 
 
+NO_PART = {
+    "price_in", "price_out", "currency", "timeout_s", "tries", "backoff_s", "max_wait_s", "give_up_after",
+    "concurrency", "batch_size", "api_key_env",
+}  # fmt: skip
+"""How a generator is asked, and what that costs, is no part of what it writes."""
+
+
 def adapter_step(name: str, spec: ExpertSpec, base: Step, project: Project) -> Step:
     """The step that trains an expert. How often it saves a checkpoint is no part of its id; its data are."""
     # Defaults are left out, so that a new option at its default does not make every trained expert another one.
@@ -113,6 +122,12 @@ def adapter_step(name: str, spec: ExpertSpec, base: Step, project: Project) -> S
     plain = {"corpora": corpora, "lora": lora, "full": spec.full, "train": passes[0], "seed": spec.seed}
     if spec.then:
         plain["then"] = passes[1:]
+    if spec.generator:
+        plain["generator"] = {
+            **spec.generator.model_dump(exclude={"by": NO_PART}),
+            "prompts": PROMPTS,
+            "filters": FILTERS,
+        }
     if spec.clean:
         plain["clean"] = spec.clean.model_dump()
     excluded = None

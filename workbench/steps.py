@@ -23,7 +23,7 @@ from workbench.specs.project import Project
 from workbench.store import Artifact, Store, write_json, write_text
 
 if TYPE_CHECKING:
-    from workbench.data.overlap import Index
+    from workbench.data.grams import Index
     from workbench.scoring.harness import Harness
 
 Hashes = Mapping[str, str]
@@ -105,7 +105,8 @@ def train_adapter(step: Step, store: Store, base: Path, out: Path, progress: Pro
 
 def items_to_avoid(excluded: Excluded | None) -> Index | None:
     """The runs of words of the items that an expert must not read. Raises DataMissing when they are not here."""
-    from workbench.data.overlap import Index, item_text
+    from workbench.data.grams import Index
+    from workbench.data.overlap import item_text
     from workbench.scoring.items import items_of
 
     if excluded is None:

@@ -21,7 +21,8 @@ from lm_eval.tasks import TaskManager
 from workbench.data.catalogue import SOURCES
 from workbench.data.encounters import ACI, aci_notes
 from workbench.data.formats import examples, formats_of
-from workbench.data.overlap import Index, item_text
+from workbench.data.grams import Index
+from workbench.data.overlap import item_text
 from workbench.data.source import RemoteFile, Source
 from workbench.data.sources import missing
 from workbench.errors import UserError

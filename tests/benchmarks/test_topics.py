@@ -19,8 +19,9 @@ import yaml
 from lm_eval.tasks import TaskManager
 
 from workbench.data.catalogue import SOURCES
+from workbench.data.grams import Index
 from workbench.data.items import csv_items, json_items
-from workbench.data.overlap import Index, item_text
+from workbench.data.overlap import item_text
 from workbench.data.sources import missing, path_of
 from workbench.data.topics.guessers import FEATURES, accuracy
 from workbench.data.topics.item import Item

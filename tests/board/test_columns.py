@@ -1,4 +1,3 @@
-# ruff: noqa: RUF001 - the dash of a missing value is what is tested
 from __future__ import annotations
 
 import pytest

@@ -163,14 +163,17 @@ def test_every_format_has_a_source_that_allows_it() -> None:
     for (source, _), format in FORMATS.items():
         assert bool(format.files) == bool(SOURCES[source].files)
         assert set(format.files) <= {file.name for file in SOURCES[source].files}
-    assert list(formats_of("aci-bench")) == ["dialogue_to_note", "notes"]
+    assert list(formats_of("aci-bench")) == ["dialogue_to_note", "notes", "encounters"]
 
 
 def test_only_training_files_are_read(mirror: Path) -> None:
     assert sorted(path.name for path in mirror.rglob("*.csv")) == sorted([MTS, ACI])
-    for source, format in FORMATS:
-        if source in ("mts-dialog", "aci-bench"):
-            assert examples(source, format, 1)  # with no other file of the source on this machine
+    for source, format in [
+        ("mts-dialog", "dialogue_to_note"),
+        ("aci-bench", "dialogue_to_note"),
+        ("aci-bench", "notes"),
+    ]:
+        assert examples(source, format, 1)  # with no other file of the source on this machine
 
 
 def test_one_document_in_fifty_is_held_out_whatever_the_seed(monkeypatch: pytest.MonkeyPatch) -> None:

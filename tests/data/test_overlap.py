@@ -14,11 +14,13 @@ import pytest
 
 from workbench.data.example import Example, Format
 from workbench.data.formats import FORMATS
-from workbench.data.overlap import Index, documents, grams, item_text, overlap, without, words
+from workbench.data.grams import Index, grams, words
+from workbench.data.overlap import documents, item_text, overlap, without
 from workbench.data.sources import missing
 from workbench.records import Overlap, SharedItem
-from workbench.specs.models import Corpus
+from workbench.specs.models import Corpus, ExpertSpec
 from workbench.specs.project import load_expert
+from workbench.specs.training import Training
 
 REPOSITORY = Path(__file__).parents[2]
 LETTERS = "a b c d e f g h i j k l m n o p q r s t u v w x y z"
@@ -181,8 +183,11 @@ def test_the_documents_of_an_expert_are_all_it_may_read_and_each_once(monkeypatc
         return [Example("Code A00:", " Cholera"), Example("", f"order {seed}")]
 
     monkeypatch.setitem(FORMATS, ("icd10cm", "code_lines"), Format(read))
-    corpora = [Corpus(source="icd10cm", format="code_lines", repeat=2, max_tokens=1)]
-    assert documents(corpora, 7) == ["Code A00: Cholera", "order 7", "order 8"]
+    corpus = Corpus(source="icd10cm", format="code_lines", repeat=2, max_tokens=1)
+    spec = ExpertSpec(
+        kind="expert", base="tiny", domain="codes", corpora=[corpus], full=True, train=Training(lr=1e-3), seed=7
+    )
+    assert documents(spec, Path()) == ["Code A00: Cholera", "order 7", "order 8"]
     assert seeds == [7, 8]
 
 
@@ -204,10 +209,11 @@ EXPERTS = [p for p in sorted((REPOSITORY / "experts").glob("*.yaml")) if "kind: 
 @pytest.mark.parametrize("path", EXPERTS, ids=lambda path: str(path.stem))
 def test_no_shipped_expert_has_read_a_mini_item(path: Path) -> None:
     _, spec, _ = load_expert(path)
-    lacking = [reason for corpus in spec.corpora if (reason := missing(corpus.source))]
+    catalogued = [corpus.source for corpus in spec.corpora if isinstance(corpus, Corpus)]
+    lacking = [reason for source in catalogued if (reason := missing(source))]
     if lacking:
         pytest.skip(lacking[0])
-    read = documents(spec.corpora, spec.seed)
+    read = documents(spec, path.parent)
     index = Index.of(read)
     files = sorted((REPOSITORY / "benchmarks" / "tasks").glob("mini_*/*.jsonl"))
     items = [json.loads(line) for file in files for line in file.read_text().splitlines()]

@@ -13,7 +13,7 @@ import tiny
 from workbench.data.catalogue import SOURCES
 from workbench.data.example import Example, Format, TaskText, held_out
 from workbench.data.formats import FORMATS
-from workbench.data.overlap import Index
+from workbench.data.grams import Index
 from workbench.errors import UserError
 from workbench.specs.models import Clean, Corpus, ExpertSpec, FileCorpus
 from workbench.specs.training import Training

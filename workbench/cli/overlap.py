@@ -54,7 +54,8 @@ def main(options: argparse.Namespace) -> int:
 
 def compare(planned: Plan, store: Store, progress: Progress) -> dict[str, str]:
     """Compare what is not in the store yet; why an expert's corpora could not be read, by expert."""
-    from workbench.data.overlap import Index, documents, overlap
+    from workbench.data.grams import Index
+    from workbench.data.overlap import documents, overlap
     from workbench.scoring.items import items_of
 
     adapters = [step for step in planned.steps if step.kind == "adapter"]

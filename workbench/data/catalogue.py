@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from workbench.data.converted import CONVERTED
+from workbench.data.corpora.clinical_sources import CLINICAL_SOURCES
+from workbench.data.corpora.pubmed_sources import SOURCES_PUBMED
+from workbench.data.corpora.reference_sources import SOURCES_REFERENCE
 from workbench.data.credentialed import CREDENTIALED
 from workbench.data.source import RemoteFile, Source, from_github
 
@@ -191,6 +194,9 @@ SOURCES: dict[str, Source] = {
             ),
         ),
         *CONVERTED,
+        *CLINICAL_SOURCES,
+        *SOURCES_PUBMED,
+        *SOURCES_REFERENCE,
         *CREDENTIALED,
     )
 }

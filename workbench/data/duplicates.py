@@ -18,7 +18,7 @@ from hashlib import blake2b
 import numpy as np
 
 from workbench.data.example import Example
-from workbench.data.overlap import Hashes, grams, words
+from workbench.data.grams import Hashes, grams, words
 
 THRESHOLD = 0.8
 """Least Jaccard index of near duplicates."""

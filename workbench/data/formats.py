@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from functools import partial
 
 from workbench.data import icd10cm
+from workbench.data.corpora import abstracts, annotated, clinical, codes, encyclopedia, guidelines
 from workbench.data.example import Example, Format, held_out
 from workbench.data.items import csv_items
 from workbench.data.sources import path_of
@@ -54,6 +55,12 @@ FORMATS: dict[tuple[str, str], Format] = {
     ("mts-dialog", "dialogue_to_note"): Format(_mts_dialogue_to_note, ("MTS-Dialog-TrainingSet.csv",)),
     ("aci-bench", "dialogue_to_note"): Format(_aci_dialogue_to_note, ("train.csv",)),
     ("aci-bench", "notes"): Format(_aci_notes, ("train.csv",)),
+    **abstracts.FORMATS,
+    **annotated.FORMATS,
+    **clinical.FORMATS,
+    **codes.FORMATS,
+    **encyclopedia.FORMATS,
+    **guidelines.FORMATS,
 }
 
 

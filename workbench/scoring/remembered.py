@@ -13,7 +13,6 @@ from collections.abc import Iterable, Sequence, Set
 from pathlib import Path
 from typing import Any, NamedTuple
 
-
 TABLE = "CREATE TABLE IF NOT EXISTS answers (request BLOB PRIMARY KEY, given TEXT) WITHOUT ROWID"
 
 

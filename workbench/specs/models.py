@@ -6,7 +6,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from workbench.data.deidentify_rules import KINDS, Kind
 from workbench.specs.common import Dtype, Name, Spec
+from workbench.specs.generator import GeneratorSpec
 from workbench.specs.training import LoraSpec, Training
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -73,17 +75,19 @@ class Clean(Spec):
     """What is done to documents before any is read.
 
     `duplicates` drops exact and near copies; `identifiers` replaces what could identify a patient by a tag, or drops
-    the document.
+    the document. `kinds` limits it: dates and web addresses of published text identify nobody.
     """
 
     duplicates: bool = True
     identifiers: Literal["replace", "drop"] = "replace"
+    kinds: Annotated[list[Kind], Field(min_length=1)] = list(KINDS)
 
 
 class ExpertSpec(Spec):
     """A domain expert: a base, the corpora it reads, and how it is trained: `train` first, `then` pass by pass.
 
     `exclude` names suites or tasks: documents that share 13 words in a row with an item of theirs are not read.
+    `generator` writes task data of the kinds that a document's source does not give.
     """
 
     kind: Literal["expert"]
@@ -92,6 +96,7 @@ class ExpertSpec(Spec):
     corpora: Annotated[list[Corpus | FileCorpus], Field(min_length=1)]
     exclude: list[Name] = []
     clean: Clean | None = None
+    generator: GeneratorSpec | None = None
     lora: LoraSpec | None = None
     full: bool = False
     train: Training

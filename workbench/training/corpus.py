@@ -12,7 +12,8 @@ from workbench.data.deidentify import Policy, without_identifiers
 from workbench.data.deidentify_names import names_if_asked
 from workbench.data.duplicates import distinct
 from workbench.data.example import Example
-from workbench.data.overlap import Index, without
+from workbench.data.grams import Index
+from workbench.data.overlap import without
 from workbench.data.reading import AnyCorpus, about, held_out_of, in_order
 from workbench.errors import UserError
 from workbench.specs.models import Clean, ExpertSpec
@@ -29,7 +30,7 @@ class Tokenizer(Protocol):
 class CorpusCount:
     """What one corpus gave: documents and tokens after the budget, with its licence.
 
-    Left out before the budget: `dropped` documents that share a run of words with a test item, `copies` of another
+    Counted before the budget: `dropped` documents that share a run of words with a test item, `copies` of another
     document, and `identifying` documents; `replaced` counts spans that could identify a patient, by kind.
     """
 
@@ -79,6 +80,7 @@ def read(spec: ExpertSpec, home: Path, tokenizer: Tokenizer, test_items: Index |
     read: list[Example] = []
     counts = []
     for one in corpora:
+        one.mix(spec.seed)
         again = [in_order(one.corpus, home, spec.seed + i) for i in range(1, one.corpus.repeat)]
         every = [*one.examples, *(e for order in again for e in one.as_kept(order))]
         lengths = [len(ids) for ids in tokenizer([e.text for e in every])["input_ids"]] if every else []
@@ -122,7 +124,7 @@ class _Read:
 
     def screen(self, clean: Clean) -> None:
         self._as_kept = {}
-        policy = Policy(clean.identifiers, names=names_if_asked())
+        policy = Policy(clean.identifiers, clean.kinds, names_if_asked())
         for one in self.examples:
             screened = without_identifiers([one], policy)
             self._identifying += screened.dropped
@@ -131,6 +133,11 @@ class _Read:
                 for kind, n in screened.counts:
                     self._replaced[kind] = self._replaced.get(kind, 0) + n
         self.examples = list(self._as_kept.values())
+
+    def mix(self, seed: int) -> None:
+        """Shuffle documents that have keys, so that a budget is not spent on the beginning of a file."""
+        if self.corpus.max_tokens is not None and all(example.key for example in self.examples):
+            random.Random(seed).shuffle(self.examples)
 
     def as_kept(self, order: list[Example]) -> list[Example]:
         """The same documents in another order."""

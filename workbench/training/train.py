@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from workbench.data.overlap import Index
+from workbench.data.grams import Index
 from workbench.errors import MissingExtra, UserError
 from workbench.progress import Progress
 from workbench.specs.models import ExpertSpec
@@ -23,6 +23,7 @@ from workbench.training.held_out import HeldOut, kept_out, measure
 from workbench.training.load import trainable
 from workbench.training.passes import MADE, Material, PassRecord, run_pass
 from workbench.training.sequences import Tokens, chat_tokens, sequences, tokens
+from workbench.training.task_data import with_task_data
 from workbench.training.watch import LossPoint
 
 RECORD = "pass.json"
@@ -31,7 +32,10 @@ BEFORE = "before.json"
 
 @dataclass(frozen=True)
 class TrainingRecord:
-    """What was really done; written beside the adapter. `held_out` is the base's loss, before the first pass."""
+    """What was really done; written beside the adapter.
+
+    `held_out` is the base's loss, before the first pass; `generated` says how a language model wrote task data.
+    """
 
     steps: int
     tokens: int
@@ -40,6 +44,7 @@ class TrainingRecord:
     corpora: tuple[CorpusCount, ...]
     held_out: HeldOut | None
     passes: tuple[PassRecord, ...]
+    generated: dict[str, Any] | None = None
 
 
 def train(
@@ -70,6 +75,7 @@ def train(
     datasets.disable_progress_bars()
     tokenizer = AutoTokenizer.from_pretrained(base)
     reading = read(spec, home, tokenizer, test_items)
+    reading, written = with_task_data(spec, reading, home, base, checkpoints.parent / "task_data.sqlite", progress)
     kept = kept_from_training(spec, home)
     done: list[Path] = []
     for index, how in enumerate(spec.passes):
@@ -89,7 +95,7 @@ def train(
         done.append(folder / "done")
     with _own_random_state(spec.seed):
         model = trainable(spec, base, done[-1])
-    record_of_all = _record(model, reading, checkpoints, done)
+    record_of_all = replace(_record(model, reading, checkpoints, done), generated=written)
     _save(model, spec, out)
     if spec.full:  # a model of its own, which is scored and merged as it is
         tokenizer.save_pretrained(out)

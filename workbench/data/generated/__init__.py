@@ -1,0 +1,1 @@
+"""Task data about documents that a language model writes, where a source has none of its own."""
