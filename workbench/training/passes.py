@@ -73,6 +73,7 @@ def run_pass(
     Raises StepFailed when the loss is no number any more, or memory is short.
     """
     import datasets
+    from transformers import PrinterCallback
 
     curve: list[LossPoint] = []
     trainer = _trainer_class()(
@@ -83,6 +84,7 @@ def run_pass(
         processing_class=tokenizer,
         callbacks=[reporter(progress, curve, material.tokens * how.epochs, name), *_stopping(how)],
     )
+    trainer.remove_callback(PrinterCallback)  # ours draws progress; it would print every log
     started = time.monotonic()
     try:
         trainer.train(resume_from_checkpoint=last_whole(checkpoints))
