@@ -11,6 +11,7 @@ import tiny
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, GenerationConfig
 
+from workbench.scoring.bands import common
 from workbench.scoring.batches import Batch, Row, batches, rows
 from workbench.scoring.greedy import PLAIN_HEADS, Stop, decodes_plainly, greedy
 from workbench.scoring.tree import Tree
@@ -56,7 +57,8 @@ def test_texts_are_those_of_generate(kind: str, shared: tuple[int, ...], rows_at
     asked = prompts(30, 22, 21, 9, 5, 3, 1, shared=shared)
     wanted = [alone(made, prompt, 12) for prompt in asked]
     assert len({tuple(text) for text in wanted}) > 3  # the models do say something
-    found = dict(greedy(made, asked, 12, lambda tokens: tokens[-1] == 1, rows_at_once, tokens_per_pass=40))
+    assert common(asked) == len(shared)
+    found = dict(greedy(made, asked, 12, lambda tokens: tokens[-1] == 1, rows_at_once, 40, common(asked)))
     assert [found[index] for index in range(len(asked))] == wanted
 
 
@@ -79,7 +81,7 @@ def test_each_text_ends_where_it_should_and_its_slot_goes_to_the_next() -> None:
 def test_one_prompt_twice_is_answered_twice() -> None:
     made = model("llama")
     (prompt,) = prompts(40)
-    found = dict(greedy(made, [prompt, prompt], 6, lambda tokens: False, 2, tokens_per_pass=1000))
+    found = dict(greedy(made, [prompt, prompt], 6, lambda tokens: False, 2, 1000, common([prompt, prompt])))
     assert found[0] == found[1] == alone(made, prompt, 6)
 
 

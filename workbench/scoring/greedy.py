@@ -12,11 +12,8 @@ from typing import Any
 
 import torch
 
+from workbench.scoring.shared_attention import KeysValues, sharing
 from workbench.scoring.slots import Slots
-
-SHARED = 16
-"""A common beginning of fewer tokens is read with each prompt."""
-
 
 PLAIN_HEADS = frozenset({"llama", "mistral", "qwen2", "qwen3", "phi3"})
 """Model types whose logits are the head's product with the last hidden state: no scaling, no soft cap."""
@@ -91,15 +88,17 @@ def greedy(
     over: Callable[[Sequence[int]], bool],
     rows: int,
     tokens_per_pass: int,
+    common: int = 0,
 ) -> Iterator[tuple[int, list[int]]]:
     """(index of the prompt, tokens written behind it), in the order in which they end.
 
     An answer ends when `over(its tokens)` is true or when it has `room` tokens. At most `rows` prompts are answered
-    side by side, taken in the order given; `tokens_per_pass` bounds what is read of new ones at once.
+    side by side, taken in the order given; `tokens_per_pass` bounds what is read of new ones at once. All prompts begin
+    with the same `common` tokens, which are read once.
     """
-    common = _common(prompts)
-    width = max(len(prompt) for prompt in prompts) + room
-    slots = Slots(model.config.num_hidden_layers, min(rows, len(prompts)), width)
+    width = max(len(prompt) for prompt in prompts) - common + room
+    slots = Slots(model.config.num_hidden_layers, min(rows, len(prompts)), width, common)
+    reader = _Reader(model, slots, prompts[0][:common])
     waiting = [_Answer(index, prompt) for index, prompt in enumerate(prompts)][::-1]
     active: list[_Answer] = []
     while waiting or active:
@@ -110,11 +109,11 @@ def greedy(
             count = min(free, len(waiting), max(1, tokens_per_pass // longest))
             new = [waiting.pop() for _ in range(count)]
             active = active + new
-            _begin(model, slots, first, count, prompts[0][:common])
-            chosen = _read(model, slots, first, [one.prompt[common:] for one in new])
+            slots.lengths[first:] = 0
+            chosen = reader.read(first, [one.prompt[common:] for one in new])
         else:
             first, new = 0, active
-            chosen = _read(model, slots, 0, [[one.tokens[-1]] for one in active])
+            chosen = reader.read(0, [[one.tokens[-1]] for one in active])
         for one, token in zip(new, chosen, strict=True):
             one.tokens.append(token)
         for place in reversed(range(first, len(active))):
@@ -128,40 +127,37 @@ def greedy(
                 slots.copy(len(active), slice(place, place + 1), int(slots.lengths[len(active)]))
 
 
-def _begin(model: Any, slots: Slots, first: int, count: int, common: Sequence[int]) -> None:
-    """Give `count` slots from `first` on the beginning that all prompts share, read once or copied from a neighbour."""
-    slots.lengths[first : first + count] = 0
-    if not common:
-        return
-    if first:
-        slots.copy(0, slice(first, first + count), len(common))
-    else:
-        _read(model, slots, 0, [common])
-        slots.copy(0, slice(1, count), len(common))
+class _Reader:
+    """Reads texts into slots, behind a beginning that all of them share and that is computed once."""
 
+    def __init__(self, model: Any, slots: Slots, beginning: Sequence[int]) -> None:
+        self._model = model
+        self._slots = slots
+        self._beginning = self._kept(beginning) if beginning else None
 
-@torch.inference_mode()
-def _read(model: Any, slots: Slots, first: int, texts: Sequence[Sequence[int]]) -> list[int]:
-    """Read one text into each slot from `first` on, behind what it holds; the most probable next token of each."""
-    longest = max(len(text) for text in texts)
-    device = model.device
-    ids = torch.tensor([[*text, *[0] * (longest - len(text))] for text in texts], device=device)
-    positions, mask = slots.at(first, len(texts), longest, device)
-    hidden = model.base_model(
-        input_ids=ids, position_ids=positions, attention_mask=mask, past_key_values=slots, use_cache=True
-    ).last_hidden_state
-    lengths = torch.tensor([len(text) for text in texts])
-    slots.lengths[first : first + len(texts)] += lengths
-    last = hidden[torch.arange(len(texts), device=device), (lengths - 1).to(device)]
-    chosen: list[int] = model.get_output_embeddings()(last).float().argmax(-1).tolist()
-    return chosen
+    @torch.inference_mode()
+    def _kept(self, beginning: Sequence[int]) -> list[KeysValues]:
+        ids = torch.tensor([list(beginning)], device=self._model.device)
+        made = self._model.base_model(input_ids=ids, use_cache=True).past_key_values
+        return [(layer.keys, layer.values) for layer in made.layers]
 
-
-def _common(prompts: Sequence[Sequence[int]]) -> int:
-    """Tokens with which all prompts begin, at least one of each left over; 0 if too few to be worth a pass."""
-    if len(prompts) < 2:
-        return 0
-    low, high = min(map(tuple, prompts)), max(map(tuple, prompts))
-    shared = next((i for i, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), min(len(low), len(high)))
-    shared = min(shared, min(len(prompt) for prompt in prompts) - 1)
-    return shared if shared >= SHARED else 0
+    @torch.inference_mode()
+    def read(self, first: int, texts: Sequence[Sequence[int]]) -> list[int]:
+        """Read one text into each slot from `first` on, behind what it holds; the most probable next token of each."""
+        longest = max(len(text) for text in texts)
+        device = self._model.device
+        ids = torch.tensor([[*text, *[0] * (longest - len(text))] for text in texts], device=device)
+        positions, mask = self._slots.at(first, len(texts), longest, device)
+        given: dict[str, Any] = {"past_key_values": self._slots, "use_cache": True}
+        if self._beginning is None:
+            found = self._model.base_model(input_ids=ids, position_ids=positions, attention_mask=mask, **given)
+        else:
+            with sharing(self._model):
+                found = self._model.base_model(
+                    input_ids=ids, position_ids=positions, attention_mask=mask, beginning=self._beginning, **given
+                )
+        lengths = torch.tensor([len(text) for text in texts])
+        self._slots.lengths[first : first + len(texts)] += lengths
+        last = found.last_hidden_state[torch.arange(len(texts), device=device), (lengths - 1).to(device)]
+        chosen: list[int] = self._model.get_output_embeddings()(last).float().argmax(-1).tolist()
+        return chosen

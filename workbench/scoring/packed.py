@@ -98,7 +98,8 @@ class PackedScorer(HFLM):  # type: ignore[misc, unused-ignore]
         stop = Stop(self.tokenizer, self.model, settings.get("until") or [])
         texts_in = [prompts[index].ids for index in band.prompts]
         room = prompts[band.prompts[0]].room
-        for place, tokens in greedy(self.model, texts_in, room, stop.met, band.rows, self.tokens_per_batch):
+        found = greedy(self.model, texts_in, room, stop.met, band.rows, self.tokens_per_batch, band.common)
+        for place, tokens in found:
             yield band.prompts[place], stop.text(tokens)
 
     def _prompt(self, request: Any) -> Prompt:

@@ -13,10 +13,13 @@ from transformers.cache_utils import Cache, CacheLayerMixin
 
 
 class Slots(Cache):  # type: ignore[misc, unused-ignore]
-    """Keys and values [rows, heads, width, head size] of every layer. `at` says where the next tokens are written."""
+    """Keys and values [rows, heads, width, head size] of every layer. `at` says where the next tokens are written.
 
-    def __init__(self, layers: int, rows: int, width: int) -> None:
-        self.rows, self.width = rows, width
+    `before` tokens stand before every slot's first: a beginning that all prompts share and that is kept elsewhere.
+    """
+
+    def __init__(self, layers: int, rows: int, width: int, before: int = 0) -> None:
+        self.rows, self.width, self.before = rows, width, before
         self.lengths = torch.zeros(rows, dtype=torch.long)
         """Tokens that each slot holds, on the CPU."""
         super().__init__(layers=[_Layer(self) for _ in range(layers)])
@@ -37,7 +40,7 @@ class Slots(Cache):  # type: ignore[misc, unused-ignore]
         positions = positions.to(device)
         self.written = (torch.arange(first, first + count, device=device)[:, None], positions)
         self.seen = (slice(first, first + count), slice(None), slice(0, shown))
-        return positions, mask[:, None].to(device)
+        return positions + self.before, mask[:, None].to(device)
 
     @torch.inference_mode()
     def copy(self, source: int, targets: slice, tokens: int) -> None:
