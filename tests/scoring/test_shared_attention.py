@@ -40,7 +40,12 @@ def test_it_is_plain_attention_over_beginning_and_own(
 
 def test_a_model_has_its_own_attention_back_whatever_happens() -> None:
     model = SimpleNamespace(config=SimpleNamespace(_attn_implementation="sdpa"))
-    with pytest.raises(ZeroDivisionError), module.sharing(model):
-        assert model.config._attn_implementation == module.NAME
-        raise ZeroDivisionError
+
+    def broken() -> None:
+        with module.sharing(model):
+            assert model.config._attn_implementation == module.NAME
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        broken()
     assert model.config._attn_implementation == "sdpa"
