@@ -93,6 +93,25 @@ GROUPS: Mapping[str, tuple[Items, ...]] = {
         Items("pubmedqa", "yes, no or maybe from an abstract", 100, 500, ("pubmedqa",)),
         Items("medquad", "consumer health questions, MedSwin's benchmark", None, 5000, ("medquad",)),
         Items("clinical_notes_perplexity", "how well visit notes are predicted", 20, 40, ("aci-bench",)),
+        Items(
+            "text_pubmed",
+            "held-out text of a domain: abstracts and articles",
+            60,
+            None,
+            ("pubmed-abstracts", "pmc-oa-rct-ccby", "bc5cdr", "ncbi-disease"),
+        ),
+        Items(
+            "text_clinical", "visits and case reports", 60, None, ("aci-bench", "mts-dialog", "primock57", "codiesp-en")
+        ),
+        Items("text_medwiki", "encyclopaedic pages", 60, None, ("medquad", "openstax-health", "disease-ontology")),
+        Items(
+            "text_guidelines",
+            "guidelines",
+            32,
+            None,
+            ("nstg2022", "ngc-uspd", "medquad", "cdc-mmwr-supplements", "openstax-health"),
+        ),
+        Items("text_medcode", "pages of the code tables", 38, None, ("icd10pcs",)),
     ),
     "Mini": (
         Items("mini_nli", "does a hypothesis follow from a clinical premise (MedNLI's form)", 30, 40),

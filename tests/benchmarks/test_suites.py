@@ -18,6 +18,7 @@ SUITE_FOLDER = Path(__file__).parents[2] / "benchmarks" / "suites"
 ROLES = {
     "clue_plus": "test",
     "clue_plus_open": "test",
+    "domains_validation": "validation",
     "exams": "test",
     "medswin": "test",
     "mini": "test",
@@ -52,7 +53,7 @@ def test_entries_fit_their_tasks(name: str, manager: TaskManager) -> None:
         for declared in members:
             metric = next(m for m in declared["metric_list"] if m["metric"] == entry["metric"])
             assert entry.get("higher_is_better", True) == metric["higher_is_better"]
-        assert entry.get("in_mean", True) == ("perplexity" not in entry["name"])
+        assert entry.get("in_mean", True) == (entry["metric"] != "bits_per_byte")
         assert set(entry.get("sources", [])) <= SOURCES.keys()
 
 

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from workbench.data.example import Example
 from workbench.data.grams import Index
 from workbench.errors import MissingExtra, UserError
 from workbench.progress import Progress
@@ -76,23 +77,10 @@ def train(
     tokenizer = AutoTokenizer.from_pretrained(base)
     reading = read(spec, home, tokenizer, test_items)
     reading, written = with_task_data(spec, reading, home, base, checkpoints.parent / "task_data.sqlite", progress)
-    kept = kept_from_training(spec, home)
+    course = _Course(spec, base, tokenizer, reading, kept_from_training(spec, home), checkpoints, progress)
     done: list[Path] = []
-    for index, how in enumerate(spec.passes):
-        folder = checkpoints / f"pass-{index + 1}"
-        if not (folder / "done" / RECORD).is_file():
-            material = Material(_sequences(reading, how, tokenizer, index), kept_out(kept, how, tokenizer))
-            with _own_random_state(spec.seed + index):
-                model = trainable(spec, base, done[-1] if done else None)
-                if not index and workers.writes():
-                    write_json(checkpoints / BEFORE, _plain(measure(model, material.held_out)))
-                name = f"pass {index + 1} of {len(spec.passes)}, " if spec.then else ""
-                record = run_pass(model, tokenizer, how, material, spec.seed, folder, progress, name)
-                if workers.writes():
-                    after = measure(trainable(spec, base, folder / MADE), material.held_out)
-                    _keep(replace(record, held_out=after), folder)
-            workers.wait()
-        done.append(folder / "done")
+    for index in range(len(spec.passes)):
+        done.append(course.done(index, done[-1] if done else None))
     with _own_random_state(spec.seed):
         model = trainable(spec, base, done[-1])
     record_of_all = replace(_record(model, reading, checkpoints, done), generated=written)
@@ -104,6 +92,41 @@ def train(
     if workers.writes():
         shutil.rmtree(checkpoints, ignore_errors=True)
     return record_of_all
+
+
+@dataclass(frozen=True)
+class _Course:
+    """The passes of one training, and what all of them share."""
+
+    spec: ExpertSpec
+    base: Path
+    tokenizer: Any
+    reading: Reading
+    kept: list[Example]
+    checkpoints: Path
+    progress: Progress
+
+    def done(self, index: int, earlier: Path | None) -> Path:
+        """The folder of what pass `index` made of what an earlier one made: found, or made now."""
+        folder = self.checkpoints / f"pass-{index + 1}"
+        if not (folder / "done" / RECORD).is_file():
+            self._run(index, folder, earlier)
+        return folder / "done"
+
+    def _run(self, index: int, folder: Path, earlier: Path | None) -> None:
+        spec, how = self.spec, self.spec.passes[index]
+        found = _sequences(self.reading, how, self.tokenizer, index)
+        material = Material(found, kept_out(self.kept, how, self.tokenizer))
+        name = f"pass {index + 1} of {len(spec.passes)}, " if spec.then else ""
+        with _own_random_state(spec.seed + index):
+            model = trainable(spec, self.base, earlier)
+            if not index and workers.writes():
+                write_json(self.checkpoints / BEFORE, _plain(measure(model, material.held_out)))
+            record = run_pass(model, self.tokenizer, how, material, spec.seed, folder, self.progress, name)
+            if workers.writes():
+                after = measure(trainable(spec, self.base, folder / MADE), material.held_out)
+                _keep(replace(record, held_out=after), folder)
+        workers.wait()
 
 
 def _save(model: Any, spec: ExpertSpec, out: Path) -> None:
