@@ -15,12 +15,15 @@ import pytest
 
 from workbench.data import icd10cm
 from workbench.data.catalogue import SOURCES
-from workbench.data.corpora import codes
+from workbench.data.corpora import cases, codes, procedures
+from workbench.data.corpora.cases import case_text
 from workbench.data.corpora.clinical_sources import CLINICAL_SOURCES
-from workbench.data.corpora.codes import FORMATS, Term, case_text, running, terms_of
+from workbench.data.corpora.codes import running
+from workbench.data.corpora.procedures import Term, terms_of
 from workbench.data.example import Example
 from workbench.data.source import RemoteFile, Source
 
+FORMATS = {**codes.FORMATS, **cases.FORMATS, **procedures.FORMATS}
 CATEGORIES = ("E11", "I10", "S82")
 CODE = re.compile(r"[A-Z][0-9][0-9A-Z](?:\.[0-9A-Z]+)?\b")
 
@@ -152,7 +155,7 @@ def test_cases_with_their_codes(mirror: Mirror, few_categories: str) -> None:
     case = {"id": "S1", "split": "train", "text": "A man fell.\n1.\nHis leg hurt.", "icd10_px": ["0qsg"]}
     case["icd10_dx"] = ["i10", "e11.9", "i10", few_categories.lower(), "x99.999"]  # twice, held out, unknown
     rows = [case, case | {"id": "S2", "split": "dev"}, case | {"id": "S3", "icd10_dx": [few_categories.lower()]}]
-    mirror("codiesp-en", {codes.CASES: rows})
+    mirror("codiesp-en", {cases.CASES: rows})
     [found] = FORMATS["codiesp-en", "coded_cases"].read(1)
     assert found.key == "S1"
     assert found.text == (

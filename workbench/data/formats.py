@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from functools import partial
 
 from workbench.data import icd10cm
-from workbench.data.corpora import abstracts, annotated, clinical, codes, encyclopedia, guidelines
+from workbench.data.corpora import abstracts, annotated, cases, clinical, codes, encyclopedia, guidelines, procedures
 from workbench.data.example import Example, Format, held_out
 from workbench.data.items import csv_items
 from workbench.data.sources import path_of
@@ -58,9 +58,11 @@ FORMATS: dict[tuple[str, str], Format] = {
     **abstracts.FORMATS,
     **annotated.FORMATS,
     **clinical.FORMATS,
+    **cases.FORMATS,
     **codes.FORMATS,
     **encyclopedia.FORMATS,
     **guidelines.FORMATS,
+    **procedures.FORMATS,
 }
 
 

@@ -12,7 +12,8 @@ from collections.abc import Iterator, Sequence
 
 from workbench.data.corpora.cleaning import clean, paragraphs, sentence
 from workbench.data.corpora.parts import parts
-from workbench.data.corpora.studies import named, question, task_texts
+from workbench.data.corpora.studies import named, task_texts
+from workbench.data.corpora.wording import question
 from workbench.data.example import Example, Format, TaskText
 from workbench.data.items import Item, csv_items, json_items, require
 from workbench.data.sources import path_of

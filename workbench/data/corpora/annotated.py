@@ -12,7 +12,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from workbench.data.corpora.cleaning import clean, sentence
-from workbench.data.corpora.studies import question, task_texts
+from workbench.data.corpora.studies import task_texts
+from workbench.data.corpora.wording import capital, question
 from workbench.data.example import Example, Format, TaskText
 from workbench.data.sources import path_of
 from workbench.data.topics import medication
@@ -122,13 +123,9 @@ def _relations(article: Article, names: Names) -> Iterator[TaskText]:
             induced.setdefault(chemical, []).append(disease)
     if induced:
         pairs = [(chemical, disease) for chemical, diseases in induced.items() for disease in diseases]
-        yield TaskText("relations", "", " ".join(f"{_capital(one)} induces {other}." for one, other in pairs))
+        yield TaskText("relations", "", " ".join(f"{capital(one)} induces {other}." for one, other in pairs))
     for chemical, diseases in induced.items():
-        yield question(f"Which adverse effects can {chemical} have?", f"{_capital(', '.join(diseases))}.")
-
-
-def _capital(text: str) -> str:
-    return text[0].upper() + text[1:]
+        yield question(f"Which adverse effects can {chemical} have?", f"{capital(', '.join(diseases))}.")
 
 
 FORMATS: dict[tuple[str, str], Format] = {

@@ -10,8 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from workbench.data.corpora.codes import CASES, case_text, diagnoses, running, training_cases
+from workbench.data.corpora.cases import CASES, case_text, diagnoses, training_cases
+from workbench.data.corpora.codes import running
 from workbench.data.corpora.parts import parts
+from workbench.data.corpora.wording import question
 from workbench.data.encounters import Note, aci_notes, primock_dialogue, problems_of
 from workbench.data.example import Example, Format, TaskText
 from workbench.data.items import Item, csv_items, json_items, require
@@ -90,7 +92,7 @@ def _aci(note: Note) -> Iterator[Example]:
             break
     for section in note.sections:
         if who and section.heading in QUESTIONS:
-            tasks.append(_question(f"{who} {QUESTIONS[section.heading]}", _tidy(section.text)))
+            tasks.append(question(f"{who} {QUESTIONS[section.heading]}", _tidy(section.text)))
     if problems := problems_of(note):
         tasks.append(TaskText("entities", "", f"Problems: {'; '.join(problems)}."))
     title = f"Visit to the doctor: {complaint}" if complaint else "Visit to the doctor"
@@ -116,7 +118,7 @@ def _mts(row: Item) -> Iterator[Example]:
             tasks.append(TaskText("entities", "", f"{name}: {text}"))
     who = first_sentence(text)
     if _PERSON.search(who) and (rest := text.removeprefix(who).strip()):
-        tasks.append(_question(f"{who} What else does the {name.lower()} say?", rest))
+        tasks.append(question(f"{who} What else does the {name.lower()} say?", rest))
     yield from _documents("Visit to the doctor", f"{_dialogue(row['dialogue'])}\n\n{name}: {text}", tasks, row["ID"])
 
 
@@ -133,7 +135,7 @@ def _consultations(seed: int) -> list[Example]:
         who = f'A patient says: "{complaint}".'
         tasks = [TaskText("summary", "", f"{who}\n{note}")]
         if impression := _IMPRESSION.search(note):
-            tasks.append(_question(f"{who} What is the doctor's impression?", impression[1].strip()))
+            tasks.append(question(f"{who} What is the doctor's impression?", impression[1].strip()))
         if marked := [" ".join(one.split()) for one in row["highlights"] if one.strip()]:
             tasks.append(TaskText("entities", "", f"Findings: {'; '.join(marked)}."))
         said = _dialogue(primock_dialogue(transcripts, int(day), int(number)))
@@ -152,7 +154,7 @@ def _case(case: Item) -> Iterator[Example]:
         who = first_sentence(case["text"])
         names = "; ".join(running(name) for _, name in found)
         tasks.append(TaskText("summary", "", f"Case report: {who} Diagnoses: {names}."))
-        tasks.append(_question(f"{who} Which diagnoses does this case report have?", f"{names}."))
+        tasks.append(question(f"{who} Which diagnoses does this case report have?", f"{names}."))
         coded = "; ".join(f"{running(name)} ({code})" for code, name in found)
         tasks.append(TaskText("entities", "", f"Diagnoses: {coded}."))
     yield from _documents("Case report", case["text"], tasks, case["id"])
@@ -187,7 +189,7 @@ def _corrected(row: Item) -> Iterator[Example]:
         wrong, right = (" ".join(_lines(row[column]).split()) for column in ("Error Sentence", "Corrected Sentence"))
         who = first_sentence(text)
         tasks.append(TaskText("summary", "", who if who == right else f"{who} {right}"))
-        tasks.append(_question(f'{who} The note says: "{wrong}" What is right?', right))
+        tasks.append(question(f'{who} The note says: "{wrong}" What is right?', right))
     yield from _documents("Case", text, tasks, row["Text ID"])
 
 
@@ -222,10 +224,6 @@ def _documents(title: str, text: str, tasks: list[TaskText], key: str) -> Iterat
         return
     for number, part in enumerate(parts(title, text)):
         yield Example("", part, () if number else tuple(tasks), str(key))
-
-
-def _question(asked: str, answer: str) -> TaskText:
-    return TaskText("qa", f"Question: {asked}\nAnswer:", f" {answer}")
 
 
 def first_sentence(text: str) -> str:

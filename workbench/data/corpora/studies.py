@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from workbench.data.corpora.conclusions import aim, conclusion
+from workbench.data.corpora.wording import question
 from workbench.data.example import TaskText
 
 _ASKED = re.compile(
@@ -15,11 +16,6 @@ _ASKED = re.compile(
 _PLANNED = re.compile(r"(?i)\bprotocols?\b|\brationale\b|\bdesign (?:of|and)\b|\bbaseline (?:data|characteristics)\b")
 _EXPECTED = re.compile(r"\b(?:will|(?:is|are) expected|we expect)\b")
 _QUESTION_WORDS = 5
-
-
-def question(text: str, answer: str) -> TaskText:
-    """A question with its answer."""
-    return TaskText("qa", f"Question: {text}\nAnswer:", f" {answer}")
 
 
 def named(title: str, text: str) -> str:

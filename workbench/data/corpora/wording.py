@@ -70,9 +70,14 @@ def fitting(items: Iterable[str], separator: str, most_words: int = MOST_ANSWER_
     return separator.join(taken)
 
 
-def asked(question: str, answer: str) -> list[TaskText]:
+def question(text: str, answer: str) -> TaskText:
+    """A question with its answer."""
+    return TaskText("qa", f"Question: {text}\nAnswer:", f" {answer}")
+
+
+def asked(text: str, answer: str) -> list[TaskText]:
     """The question with its answer as task data, none without an answer."""
-    return [TaskText("qa", f"Question: {question}\nAnswer:", f" {answer}")] if answer else []
+    return [question(text, answer)] if answer else []
 
 
 def plain(kind: TaskKind, text: str) -> list[TaskText]:
