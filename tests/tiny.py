@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import torch
@@ -200,6 +202,17 @@ def copy_tasks(to: Path, *names: str) -> Path:
     for name in names:
         shutil.copytree(tasks / name, to / name, ignore=shutil.ignore_patterns("__pycache__"))
     return to
+
+
+def task_module(task: str, name: str = "utils") -> ModuleType:
+    """The module beside a task's YAML, which lm-eval loads by its place, too; a new one each time."""
+    file = REPOSITORY / "benchmarks" / "tasks" / task / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(f"{task}_{name}", file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 DECLARED = {

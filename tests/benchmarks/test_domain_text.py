@@ -2,26 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
-from types import ModuleType
-
 import pytest
+import tiny
 
 from workbench.data.example import Example, Format
 from workbench.data.formats import FORMATS, examples, held_out_examples
 
-UTILS = Path(__file__).parents[2] / "benchmarks" / "tasks" / "domain_text" / "utils.py"
 LONG = " ".join(f"word{n}" for n in range(900))
-
-
-def utils_of_the_task() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("domain_text_utils", UTILS)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def documents(source: str, count: int) -> Format:
@@ -34,7 +21,7 @@ def documents(source: str, count: int) -> Format:
 
 
 def test_a_domain_is_its_held_out_documents_each_once_and_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    utils = utils_of_the_task()
+    utils = tiny.task_module("domain_text")
     for (source, format), count in zip(utils.CORPORA["medwiki"], (4000, 400, 10), strict=True):
         monkeypatch.setitem(FORMATS, (source, format), documents(source, count))
     rows = utils.medwiki()["validation"]
@@ -53,5 +40,5 @@ def test_a_domain_is_its_held_out_documents_each_once_and_cut(monkeypatch: pytes
 
 
 def test_every_domain_reads_formats_that_are_there() -> None:
-    utils = utils_of_the_task()
+    utils = tiny.task_module("domain_text")
     assert {pair for corpora in utils.CORPORA.values() for pair in corpora} <= FORMATS.keys()

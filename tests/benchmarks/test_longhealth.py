@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +9,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+import tiny
 from lm_eval.tasks import TaskManager
 
 from workbench.data.catalogue import SOURCES
@@ -17,7 +17,6 @@ from workbench.data.longhealth import patients
 from workbench.data.source import RemoteFile, Source
 from workbench.errors import UserError
 
-UTILS = Path(__file__).parents[2] / "benchmarks" / "tasks" / "longhealth" / "utils.py"
 TASKS = [f"longhealth_task{number}" for number in (1, 2, 3)]
 UNANSWERABLE = "F: Question cannot be answered with provided documents"
 
@@ -59,12 +58,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
 
 @pytest.fixture(scope="module")
 def utils() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("longhealth_utils", UTILS)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return tiny.task_module("longhealth")
 
 
 def named(row: dict[str, Any]) -> list[str]:

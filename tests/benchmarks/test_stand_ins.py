@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import csv
-import importlib.util
 import io
 import json
 import re
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
+import tiny
 from lm_eval import simple_evaluate
 from lm_eval.models.huggingface import HFLM
 from lm_eval.tasks import TaskManager
@@ -53,16 +52,6 @@ READ = {
 CHOICES = [task for task in N if task not in ("open_problem_list", "open_patient_instructions", "open_coding")]
 Rows = list[dict[str, Any]]
 Place = Callable[..., Path]
-
-
-def utils(task: str) -> ModuleType:
-    """The module beside a task's YAML."""
-    spec = importlib.util.spec_from_file_location(f"{task}_utils", TASKS / task / "utils.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def needs(task: str) -> pytest.MarkDecorator:
@@ -135,18 +124,18 @@ def test_nli_takes_one_shot_of_each_label(place: Place, manager: TaskManager) ->
 def test_nli_refuses_an_unknown_label(place: Place) -> None:
     place("evidence-inference", {"evidence_inference_v2.jsonl": [trial("7", "test", "increased")]})
     with pytest.raises(UserError, match=r"prompt '7' has the label 'increased'\. Known: significantly increased, "):
-        utils("open_nli").splits()
+        tiny.task_module("open_nli").splits()
 
 
 def test_macro_f1_by_hand() -> None:
     # F1 is 2 * right / (gold + named). Label 0: 2 * 1 / (2 + 1), label 1: 2 * 1 / (1 + 2), label 2: 2 * 2 / (2 + 2).
     pairs = [(0, 0), (0, 1), (1, 1), (2, 2), (2, 2)]
-    assert utils("open_nli").macro_f1(pairs) == pytest.approx((2 / 3 + 2 / 3 + 1) / 3)
-    assert utils("open_nli").macro_f1([(2, 2), (2, 2)]) == pytest.approx(1 / 3)  # two labels are never met
+    assert tiny.task_module("open_nli").macro_f1(pairs) == pytest.approx((2 / 3 + 2 / 3 + 1) / 3)
+    assert tiny.task_module("open_nli").macro_f1([(2, 2), (2, 2)]) == pytest.approx(1 / 3)  # two labels are never met
 
 
 def test_true_f1_by_hand() -> None:
-    f1 = utils("open_social_history").true_f1
+    f1 = tiny.task_module("open_social_history").true_f1
     assert f1([(1, 1), (1, 0), (0, 1), (0, 1), (0, 0)]) == pytest.approx(2 * (1 / 3) * (1 / 2) / (1 / 3 + 1 / 2))
     assert f1([(0, 0), (1, 0)]) == 0.0
 
@@ -188,7 +177,7 @@ def test_social_history_is_balanced_within_a_hypothesis(place: Place, manager: T
 def test_social_history_refuses_other_rows(rows: Rows, what: str, place: Place) -> None:
     place("sdoh-nli", {f"sdoh_nli_{split}.csv": rows for split in ("train", "validation", "test")})
     with pytest.raises(UserError, match=re.escape(what)):
-        utils("open_social_history").splits()
+        tiny.task_module("open_social_history").splits()
 
 
 def case(name: str, split: str, codes: list[str]) -> dict[str, Any]:
@@ -215,12 +204,12 @@ def test_coding_asks_dev_and_keeps_its_shot_out_of_validation(place: Place, mana
 @pytest.mark.filterwarnings("ignore:(read|open)_text is deprecated:DeprecationWarning")  # simple_icd_10_cm's import
 def test_coding_is_scored_as_medisumcode_is() -> None:
     doc = {"codes": ["R50.9", "J45"]}
-    scores = utils("open_coding").process_results(doc, ["R50.9, J45.2"])
+    scores = tiny.task_module("open_coding").process_results(doc, ["R50.9, J45.2"])
     # J45.2 is a heading of the tables; exact: 1 of 2 and 1 of 2; categories: both; both exist.
     assert scores == pytest.approx(
         {"em_f1": 0.5, "category_f1": 1.0, "valid": 1.0, "composite": 2.5 / 3, "unparsable": 0.0, "empty": 0.0}
     )
-    assert utils("open_coding").process_results(doc, ["Fever."])["unparsable"] == 1.0
+    assert tiny.task_module("open_coding").process_results(doc, ["Fever."])["unparsable"] == 1.0
 
 
 @pytest.mark.parametrize(
@@ -233,7 +222,7 @@ def test_coding_is_scored_as_medisumcode_is() -> None:
 def test_coding_refuses_a_case_without_codes(codes: list[str], what: str, place: Place) -> None:
     place("codiesp-en", {"codiesp_en_train_dev.jsonl": [case("d", "dev", codes)]})
     with pytest.raises(UserError, match=re.escape(what)):
-        utils("open_coding").splits()
+        tiny.task_module("open_coding").splits()
 
 
 DISEASES = ("gout", "asthma", "eczema", "anemia", "gastritis", "cataract", "cystitis", "migraine", "vertigo", "goiter")
@@ -287,7 +276,7 @@ def test_patient_instructions_keep_the_plan(notes: Place, manager: TaskManager) 
 def test_generated_lists_and_answers_have_clues_five_scores(
     task: str, key: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    module, asked = utils(task), []
+    module, asked = tiny.task_module(task), []
     monkeypatch.setattr(module, "generation_scores", lambda *args: asked.append(args) or {"composite": 1.0})
     assert module.process_results({key: "Gout"}, ["Gout."]) == {"composite": 1.0}
     assert asked == [("Gout", "Gout.", ("rougeL", "rouge1", "rouge2", "bertscore", "concept_f1"))]
@@ -323,7 +312,7 @@ def test_results_qa_offers_other_answers_of_the_same_kind(notes: Place, manager:
 
 
 def test_results_qa_offers_nothing_that_names_the_same() -> None:
-    module = utils("open_results_qa")
+    module = tiny.task_module("open_results_qa")
     texts = (
         "Right knee pain; hypertension",
         "High blood pressure",

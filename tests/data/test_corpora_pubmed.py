@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 import os
@@ -19,7 +18,7 @@ from workbench.data.corpora.conclusions import aim, conclusion
 from workbench.data.corpora.pubmed_sources import SOURCES_PUBMED
 from workbench.data.corpora.studies import task_texts
 from workbench.data.example import Example
-from workbench.data.source import RemoteFile, Source
+from workbench.data.source import Source
 from workbench.errors import UserError
 
 Put = Callable[[str, str, Any], None]
@@ -27,30 +26,6 @@ MIRROR = Path(os.environ.get("WORKBENCH_MIRROR", "/nowhere"))
 FORMATS = {**abstracts.FORMATS, **annotated.FORMATS}
 TALK = "Thirty bakers with a sore thumb wore either a soft glove or none at all during six weeks of kneading dough."
 FOUND = "A soft glove makes the thumbs of bakers less sore within six weeks."
-
-
-@pytest.fixture
-def put(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Put:
-    """`put(source, file, rows)`: rows as CSV or JSON lines, or a text, in a mirror that has nothing else."""
-    monkeypatch.setenv("WORKBENCH_MIRROR", str(tmp_path))
-    files: dict[str, list[RemoteFile]] = {}
-
-    def write(source: str, file: str, rows: Any) -> None:
-        path = tmp_path / source / file
-        path.parent.mkdir(exist_ok=True)
-        if isinstance(rows, str):
-            path.write_text(rows, encoding="utf-8")
-        elif file.endswith(".csv"):
-            with path.open("w", newline="", encoding="utf-8") as out:
-                writer = csv.DictWriter(out, rows[0].keys())
-                writer.writeheader()
-                writer.writerows(rows)
-        else:
-            path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-        files.setdefault(source, []).append(RemoteFile(file))
-        monkeypatch.setitem(SOURCES, source, Source(source, "MIT", source, tuple(files[source]), obtain="Ask us."))
-
-    return write
 
 
 def read(source: str, format: str = "abstracts") -> list[Example]:

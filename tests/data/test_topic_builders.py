@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import random
 from collections import Counter
@@ -14,7 +13,6 @@ import pytest
 import simple_icd_10_cm as icd
 
 from workbench.data.catalogue import SOURCES
-from workbench.data.source import RemoteFile, Source
 from workbench.data.topics import (
     clinical_case,
     clinical_knowledge,
@@ -37,31 +35,6 @@ from workbench.data.topics.table import TOPICS, items
 from workbench.errors import DataMissing, UserError
 
 Put = Callable[[str, str, Any], None]
-
-
-@pytest.fixture
-def put(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Put:
-    """`put(source, file, rows)`: rows as CSV or JSON lines, or a text, in a mirror that has nothing else."""
-    monkeypatch.setenv("WORKBENCH_MIRROR", str(tmp_path / "mirror"))
-    monkeypatch.setenv("WORKBENCH_CACHE", str(tmp_path / "cache"))
-    files: dict[str, list[RemoteFile]] = {}
-
-    def write(source: str, file: str, rows: Any) -> None:
-        path = tmp_path / "mirror" / source / file
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if isinstance(rows, str):
-            path.write_text(rows, encoding="utf-8")
-        elif file.endswith(".csv"):
-            with path.open("w", newline="", encoding="utf-8") as out:
-                writer = csv.DictWriter(out, rows[0].keys())
-                writer.writeheader()
-                writer.writerows(rows)
-        else:
-            path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-        files.setdefault(source, []).append(RemoteFile(file))
-        monkeypatch.setitem(SOURCES, source, Source(source, "MIT", source, tuple(files[source]), obtain="Ask us."))
-
-    return write
 
 
 @pytest.fixture

@@ -59,21 +59,28 @@ class Reading:
         return sum(count.tokens for count in self.counts)
 
 
-def read(spec: ExpertSpec, home: Path, tokenizer: Tokenizer, test_items: Index | None = None) -> Reading:
+def read(
+    spec: ExpertSpec,
+    home: Path,
+    tokenizer: Tokenizer,
+    test_items: Index | None = None,
+    kept: Sequence[Example] = (),
+) -> Reading:
     """Load every corpus, clean it, cut it to its token budget in its own order, then shuffle all of them together.
 
-    Files are looked up from the folder `home`. What shares a run of words with `test_items` is left out. Raises
-    UserError for a corpus that holds nothing, or nothing that may be read.
+    Files are looked up from the folder `home`. What shares a run of words with `test_items` is left out; where copies
+    are dropped, so are those of `kept` documents, which no training reads. Raises UserError for a corpus that holds
+    nothing, or nothing that may be read.
     """
     corpora = [_Read(corpus, in_order(corpus, home, spec.seed)) for corpus in spec.corpora]
     for one in corpora:
         one.leave_out(test_items)
     if spec.clean and spec.clean.duplicates:
         # Held-out documents come first, so that a near copy of one is not read either.
-        found = distinct([*kept_from_training(spec, home), *(e for one in corpora for e in one.examples)])
-        kept = {id(example) for example in found.examples}
+        found = distinct([*kept, *(e for one in corpora for e in one.examples)])
+        first = {id(example) for example in found.examples}
         for one in corpora:
-            one.leave_out_copies(kept)
+            one.leave_out_copies(first)
     if spec.clean:
         for one in corpora:
             one.screen(spec.clean)

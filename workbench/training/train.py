@@ -75,9 +75,10 @@ def train(
         raise MissingExtra("training experts", "train") from error
     datasets.disable_progress_bars()
     tokenizer = AutoTokenizer.from_pretrained(base)
-    reading = read(spec, home, tokenizer, test_items)
+    kept = kept_from_training(spec, home)
+    reading = read(spec, home, tokenizer, test_items, kept)
     reading, written = with_task_data(spec, reading, home, base, checkpoints.parent / "task_data.sqlite", progress)
-    course = _Course(spec, base, tokenizer, reading, kept_from_training(spec, home), checkpoints, progress)
+    course = _Course(spec, base, tokenizer, reading, kept, checkpoints, progress)
     done: list[Path] = []
     for index in range(len(spec.passes)):
         done.append(course.done(index, done[-1] if done else None))
