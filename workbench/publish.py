@@ -16,11 +16,21 @@ MAX_BYTES = 8_000_000
 FILES = ("adapter_model.safetensors", "adapter_config.json")
 
 
+def too_large(artifact: Artifact) -> bool:
+    """Whether an adapter has more bytes than the project ships."""
+    return _size(artifact) > MAX_BYTES
+
+
+def _size(artifact: Artifact) -> int:
+    return (artifact.path / FILES[0]).stat().st_size
+
+
 def publish(artifact: Artifact, spec: ExpertSpec, out: Path) -> Path:
     """Put an adapter and its manifest into `out`, in one go. Raises UserError when it is too large to ship."""
-    size = (artifact.path / FILES[0]).stat().st_size
-    if size > MAX_BYTES:
-        raise UserError(f"{out.name}: the adapter has {size / 1e6:.1f} MB; at most 8 MB are shipped. Lower lora.r.")
+    if too_large(artifact):
+        raise UserError(
+            f"{out.name}: the adapter has {_size(artifact) / 1e6:.1f} MB; at most 8 MB are shipped. Lower lora.r."
+        )
     temp = out.with_name(f".{out.name}.tmp-{os.getpid()}")
     shutil.rmtree(temp, ignore_errors=True)
     temp.mkdir()

@@ -62,6 +62,21 @@ def test_a_budget_keeps_the_first_documents_that_fit_and_one_at_least(budget: in
     assert {e.completion for e in found.examples} == {f"Document number {n:03d}." for n in range(documents)}
 
 
+def test_a_pass_reads_the_corpora_that_it_names() -> None:
+    found = reading(None, None)
+    lines, visits = found.of(["icd10cm/code_lines"]), found.of(["mts-dialog"])
+    assert (len(lines), len(visits)) == (20, 10)
+    assert [one for one in found.examples if one in lines] == lines, "in the order of the whole"
+    assert {*lines, *visits} == set(found.examples) == set(found.of(["mts-dialog", "icd10cm"])) == set(found.of(None))
+
+
+def test_a_pass_cannot_name_a_corpus_that_is_not_declared() -> None:
+    spec = expert(Corpus(source="icd10cm", format="pages"), FileCorpus(file="mine.jsonl", licence="mine"))
+    passes = {"train": {"lr": 1e-3}, "then": [{"lr": 1e-3, "corpora": ["mine.jsonl", "icd10cm/lines"]}]}
+    with pytest.raises(ValueError, match=r"'icd10cm/lines', which .* declare: icd10cm, icd10cm/pages, mine\.jsonl"):
+        ExpertSpec.model_validate({**spec.model_dump(), **passes})
+
+
 def test_what_shares_thirteen_words_with_a_test_item_is_left_out_before_the_budget(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

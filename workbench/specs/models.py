@@ -55,6 +55,11 @@ class Corpus(Spec):
     max_tokens: Annotated[int, Field(gt=0)] | None = None
     repeat: Annotated[int, Field(gt=0)] = 1
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names by which a pass may ask for this corpus."""
+        return self.source, f"{self.source}/{self.format}"
+
 
 class FileCorpus(Spec):
     """A JSON or JSON-lines file of your own, relative to the declaration: texts, or pairs of prompt and completion.
@@ -69,6 +74,11 @@ class FileCorpus(Spec):
     licence: str
     max_tokens: Annotated[int, Field(gt=0)] | None = None
     repeat: Annotated[int, Field(gt=0)] = 1
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The name by which a pass may ask for this corpus."""
+        return (self.file,)
 
 
 class Clean(Spec):
@@ -112,4 +122,15 @@ class ExpertSpec(Spec):
     def _one_way(self) -> Self:
         if (self.lora is None) != self.full:
             raise ValueError("declare either 'lora' or 'full: true', not both and not neither")
+        return self
+
+    @model_validator(mode="after")
+    def _passes_read_what_is_there(self) -> Self:
+        there = {name for corpus in self.corpora for name in corpus.names}
+        for how in self.passes:
+            if unknown := set(how.corpora or ()) - there:
+                known = ", ".join(sorted(there))
+                raise ValueError(
+                    f"a pass reads the corpus '{min(unknown)}', which the expert does not declare: {known}"
+                )
         return self

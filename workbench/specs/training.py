@@ -42,12 +42,16 @@ class Stopping(Spec):
 class Training(Spec):
     """One pass of continued training. `max_length` in tokens, `lr` the peak of the schedule after the warm-up.
 
+    `corpora` names those of the expert's corpora that the pass reads, each by its source or as source/format; it reads
+    all of them where none is named.
+
     `packing: true` fills sequences with whole documents (best fit, no attention across them) and cuts those that are
     too long; `split` cuts them into several instead (best-fit packing, Ding et al. 2024); `wrapped` fills to the last
     token; `false` gives every document a sequence of its own. `completion_only` takes the loss on completions alone.
     """
 
     reads: Reads = "document"
+    corpora: Annotated[list[str], Field(min_length=1)] | None = None
     kinds: Annotated[list[TaskKind], Field(min_length=1)] = ["summary"]
     template: Template = "plain"
     epochs: Annotated[float, Field(gt=0)] = 1.0

@@ -48,10 +48,18 @@ class CorpusCount:
 
 @dataclass(frozen=True)
 class Reading:
-    """All examples an expert reads, shuffled by its seed, and the counts by corpus."""
+    """All examples an expert reads, shuffled by its seed; the corpus of each, by its place in `counts`; the counts."""
 
     examples: tuple[Example, ...]
+    origins: tuple[int, ...]
     counts: tuple[CorpusCount, ...]
+
+    def of(self, corpora: Sequence[str] | None) -> list[Example]:
+        """The examples of the corpora that a pass names, by source or by source/format; of all without names."""
+        if corpora is None:
+            return list(self.examples)
+        wanted = [not {count.source, f"{count.source}/{count.format}"}.isdisjoint(corpora) for count in self.counts]
+        return [one for one, origin in zip(self.examples, self.origins, strict=True) if wanted[origin]]
 
     @property
     def tokens(self) -> int:
@@ -84,8 +92,8 @@ def read(
     if spec.clean:
         for one in corpora:
             one.screen(spec.clean)
-    read: list[Example] = []
-    counts = []
+    read: list[tuple[int, Example]] = []
+    counts: list[CorpusCount] = []
     for one in corpora:
         one.mix(spec.seed)
         again = [in_order(one.corpus, home, spec.seed + i) for i in range(1, one.corpus.repeat)]
@@ -96,10 +104,10 @@ def read(
             raise UserError(
                 f"corpus '{about(one.corpus).source}' holds no document that may be read. Take it out, or look into it."
             )
-        read += every[:used]
+        read += [(len(counts), example) for example in every[:used]]
         counts.append(one.count(used, tokens))
     random.Random(spec.seed).shuffle(read)
-    return Reading(tuple(read), tuple(counts))
+    return Reading(tuple(example for _, example in read), tuple(origin for origin, _ in read), tuple(counts))
 
 
 def kept_from_training(spec: ExpertSpec, home: Path) -> list[Example]:

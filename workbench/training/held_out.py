@@ -11,7 +11,7 @@ from typing import Any
 
 from workbench.data.example import Example
 from workbench.specs.training import Training
-from workbench.training.sequences import IGNORED, Tokens, sequences, tokens
+from workbench.training.sequences import IGNORED, Tokens, in_tokens
 
 MOST_TOKENS = 30_000
 """Of held-out text, so that a look takes seconds on a CPU too."""
@@ -39,13 +39,12 @@ class HeldOut:
 
 
 def kept_out(examples: Sequence[Example], how: Training, tokenizer: Any) -> list[Tokens]:
-    """Held-out documents in tokens, each at most as long as the pass reads, up to MOST_TOKENS in all."""
+    """Held-out documents in the template of the pass, each at most as long as it reads, up to MOST_TOKENS in all."""
     found: list[Tokens] = []
     room = MOST_TOKENS
-    plain = how.model_copy(update={"reads": "document", "template": "plain"})
+    whole = how.model_copy(update={"reads": "document"})
     for example in examples:
-        for pieces in sequences(example, plain):
-            one = tokens(pieces, tokenizer)
+        for one in in_tokens(example, whole, tokenizer):
             cut = Tokens(one.input_ids[: how.max_length], one.labels[: how.max_length])
             if len(cut.input_ids) > room:
                 return found

@@ -120,3 +120,10 @@ def chat_tokens(example: Example, how: Training, tokenizer: Any) -> Tokens:
     ids = list(encoded["input_ids"])
     labels = [t if start >= first else IGNORED for t, (start, _) in zip(ids, encoded["offset_mapping"], strict=True)]
     return Tokens(ids, labels)
+
+
+def in_tokens(example: Example, how: Training, tokenizer: Any) -> list[Tokens]:
+    """The sequences of an example in tokens, in the template of the pass."""
+    if how.template == "chat":
+        return [chat_tokens(example, how, tokenizer)]
+    return [tokens(pieces, tokenizer) for pieces in sequences(example, how)]

@@ -23,7 +23,7 @@ from workbench.training.corpus import CorpusCount, Reading, kept_from_training, 
 from workbench.training.held_out import HeldOut, kept_out, measure
 from workbench.training.load import trainable
 from workbench.training.passes import MADE, Material, PassRecord, run_pass
-from workbench.training.sequences import Tokens, chat_tokens, sequences, tokens
+from workbench.training.sequences import Tokens, in_tokens
 from workbench.training.task_data import with_task_data
 from workbench.training.watch import LossPoint
 
@@ -118,6 +118,11 @@ class _Course:
         spec, how = self.spec, self.spec.passes[index]
         found = _sequences(self.reading, how, self.tokenizer, index)
         material = Material(found, kept_out(self.kept, how, self.tokenizer))
+        if how.stop and not material.held_out:
+            raise UserError(
+                f"pass {index + 1} has 'stop', but no document of the expert's corpora is held out to look at. Take "
+                "'stop' out, or give more documents."
+            )
         name = f"pass {index + 1} of {len(spec.passes)}, " if spec.then else ""
         with _own_random_state(spec.seed + index):
             model = trainable(spec, self.base, earlier)
@@ -147,10 +152,7 @@ def _plain(found: HeldOut | None) -> dict[str, Any] | None:
 
 def _sequences(reading: Reading, how: Training, tokenizer: Any, index: int) -> list[Tokens]:
     """What a pass reads, in tokens. Raises UserError when that is nothing."""
-    if how.template == "chat":
-        found = [chat_tokens(one, how, tokenizer) for one in reading.examples]
-    else:
-        found = [tokens(pieces, tokenizer) for one in reading.examples for pieces in sequences(one, how)]
+    found = [made for one in reading.of(how.corpora) for made in in_tokens(one, how, tokenizer)]
     learned = [one for one in found if any(label >= 0 for label in one.labels[1 : how.max_length])]
     if not learned:
         what = f"task data ({', '.join(how.kinds)})" if how.reads == "tasks" else "text"
