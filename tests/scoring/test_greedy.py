@@ -13,7 +13,8 @@ from transformers import AutoConfig, AutoModelForCausalLM, GenerationConfig
 
 from workbench.scoring.bands import common
 from workbench.scoring.batches import Batch, Row, batches, rows
-from workbench.scoring.greedy import PLAIN_HEADS, Stop, decodes_plainly, greedy
+from workbench.scoring.body import TYPES
+from workbench.scoring.greedy import Stop, decodes_plainly, greedy
 from workbench.scoring.tree import Tree
 
 SHARED = tuple(range(40, 80))
@@ -24,8 +25,8 @@ def model(kind: str) -> Any:
     """A random model with sharp opinions, so that rounding never decides what comes next."""
     config = AutoConfig.for_model(
         kind, vocab_size=WORDS, hidden_size=32, intermediate_size=64, num_hidden_layers=3, num_attention_heads=4,
-        num_key_value_heads=2, max_position_embeddings=512, sliding_window=None, bos_token_id=0, eos_token_id=1,
-        pad_token_id=0, tie_word_embeddings=False,
+        num_key_value_heads=2, max_position_embeddings=512, bos_token_id=0, eos_token_id=1, pad_token_id=0,
+        tie_word_embeddings=False, **({"head_dim": 8, "query_pre_attn_scalar": 8} if "gemma" in kind else {}),
     )  # fmt: skip
     torch.manual_seed(3)
     made = AutoModelForCausalLM.from_config(config).eval()
@@ -49,7 +50,7 @@ def alone(made: Any, prompt: Sequence[int], room: int) -> list[int]:
     return tokens
 
 
-@pytest.mark.parametrize("kind", sorted(PLAIN_HEADS))
+@pytest.mark.parametrize("kind", sorted(TYPES))
 @pytest.mark.parametrize("shared", [(), SHARED])
 @pytest.mark.parametrize("rows_at_once", [1, 3, 20])
 def test_texts_are_those_of_generate(kind: str, shared: tuple[int, ...], rows_at_once: int) -> None:
@@ -85,7 +86,7 @@ def test_one_prompt_twice_is_answered_twice() -> None:
     assert found[0] == found[1] == alone(made, prompt, 6)
 
 
-@pytest.mark.parametrize("kind", sorted(PLAIN_HEADS))
+@pytest.mark.parametrize("kind", sorted(TYPES))
 def test_log_probabilities_behind_a_shared_beginning_are_those_of_plain_passes(kind: str) -> None:
     made = model(kind)
     contexts = [*prompts(9, 5, 2, shared=SHARED), *prompts(3, 1)]

@@ -44,6 +44,16 @@ class Answered:
         """One JSON-ready record an item, those of a group's members one after another."""
         return [_item(task, sample, (member, sample["doc_id"]) in self.cut) for member, sample in self._samples(task)]
 
+    def values(self, task: Task, places: Sequence[tuple[str, int]]) -> list[float]:
+        """The task's metric of items by (lm-eval task, document); 0 where it is undefined. UserError without it."""
+        found: dict[tuple[str, int], float] = {}
+        for member in {member for member, _ in places}:
+            for sample in self.results["samples"][member]:
+                if task.metric not in sample:
+                    raise UserError(f"task '{task.task}' has no metric '{task.metric}' for an item.")
+                found[member, sample["doc_id"]] = _finite(sample[task.metric]) or 0.0
+        return [found[place] for place in places]
+
     def _samples(self, task: Task) -> list[tuple[str, Mapping[str, Any]]]:
         members = self.results.get("group_subtasks", {}).get(task.task) or [task.task]
         return [(member, sample) for member in members for sample in self.results["samples"][member]]

@@ -12,11 +12,9 @@ from typing import Any
 
 import torch
 
+from workbench.scoring.body import attends_plainly, can_be_read_apart, logits, longest_read_apart, mask_for
 from workbench.scoring.shared_attention import KeysValues, sharing
 from workbench.scoring.slots import Slots
-
-PLAIN_HEADS = frozenset({"llama", "mistral", "qwen2", "qwen3", "phi3"})
-"""Model types whose logits are the head's product with the last hidden state: no scaling, no soft cap."""
 
 NEUTRAL = {
     "num_beams": 1,
@@ -32,6 +30,9 @@ NEUTRAL = {
     "begin_suppress_tokens": None,
     "sequence_bias": None,
     "guidance_scale": None,
+    "exponential_decay_length_penalty": None,
+    "stop_strings": None,
+    "max_time": None,
 }
 """What a model's generation settings say when the next token is simply the most probable one."""
 
@@ -41,8 +42,7 @@ GREEDY = {"do_sample": False, "temperature": 0.0}
 
 def decodes_plainly(model: Any, asked: Mapping[str, Any], longest: int) -> bool:
     """Whether `greedy` writes what the model's own `generate` would, as a task asks, up to `longest` tokens."""
-    config = model.config
-    whole = config.model_type in PLAIN_HEADS and longest <= (getattr(config, "sliding_window", None) or longest)
+    whole = can_be_read_apart(model) and longest <= longest_read_apart(model.config)
     own = model.generation_config
     plain = all(getattr(own, name, None) in (None, value) for name, value in NEUTRAL.items())
     free = {name: value for name, value in asked.items() if name not in ("until", "max_gen_toks")}
@@ -94,8 +94,9 @@ def greedy(
 
     An answer ends when `over(its tokens)` is true or when it has `room` tokens. At most `rows` prompts are answered
     side by side, taken in the order given; `tokens_per_pass` bounds what is read of new ones at once. All prompts begin
-    with the same `common` tokens, which are read once.
+    with the same `common` tokens, which are read once where the model's attention can be taken apart.
     """
+    common = common if attends_plainly(model) else 0
     width = max(len(prompt) for prompt in prompts) - common + room
     slots = Slots(model.config.num_hidden_layers, min(rows, len(prompts)), width, common)
     reader = _Reader(model, slots, prompts[0][:common])
@@ -150,6 +151,7 @@ class _Reader:
         positions, mask = self._slots.at(first, len(texts), longest, device)
         given: dict[str, Any] = {"past_key_values": self._slots, "use_cache": True}
         if self._beginning is None:
+            mask = mask_for(self._model, mask)
             found = self._model.base_model(input_ids=ids, position_ids=positions, attention_mask=mask, **given)
         else:
             with sharing(self._model):
@@ -159,5 +161,5 @@ class _Reader:
         lengths = torch.tensor([len(text) for text in texts])
         self._slots.lengths[first : first + len(texts)] += lengths
         last = found.last_hidden_state[torch.arange(len(texts), device=device), (lengths - 1).to(device)]
-        chosen: list[int] = self._model.get_output_embeddings()(last).float().argmax(-1).tolist()
+        chosen: list[int] = logits(self._model, last).argmax(-1).tolist()
         return chosen

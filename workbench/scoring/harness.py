@@ -10,7 +10,7 @@ import io
 import logging
 import random
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,33 +76,55 @@ class Harness:
         self, name: str, model_id: str, folder: Path, tasks: Sequence[Task], role: Role, settings: Settings
     ) -> Scores:
         """Score the model in `folder`. Raises UserError for an unknown task or metric, and for a faulty item."""
-        from lm_eval.evaluator import evaluate
-
-        built = self._tasks(tuple(task.task for task in tasks))
-        for one in built["tasks"].values():
-            one.set_fewshot_seed(FEWSHOT_SEED)  # else every model would see other examples
-        asked = {task: subset(task, len(one.eval_docs), settings.limit) for task, one in built["tasks"].items()}
-        model = _model(folder, settings, self._remembered(model_id, tasks, settings))
-        with contextlib.redirect_stderr(_BarReader(self._progress)):
-            results = evaluate(
-                model,
-                built,
-                samples=asked,
-                bootstrap_iters=1,
-                log_samples=True,
-                apply_chat_template=settings.chat,
-                fewshot_as_multiturn=settings.chat,
-            )
-        model.remembered.close()
-        answered = Answered(results, {(task, asked[task][doc]) for task, doc in model.cut})
+        self.built(tasks)  # what is wrong with a task is said before a model is loaded
+        answered = self.ask(load(folder, settings), model_id, tasks, settings)
         rows = [answered.row(name, model_id, role, task) for task in tasks]
         return Scores(tuple(rows), tuple(item for task in tasks for item in answered.items(task)))
+
+    def ask(
+        self,
+        model: Any,
+        model_id: str,
+        tasks: Sequence[Task],
+        settings: Settings,
+        items: Mapping[str, Sequence[int]] | None = None,
+    ) -> Answered:
+        """What a loaded model, whose weights have the id `model_id`, answers.
+
+        `items` are indices of documents by lm-eval task, and only these are asked; else all that the settings let be.
+        """
+        from lm_eval.evaluator import evaluate
+
+        built = self.built(tasks)
+        for one in built["tasks"].values():
+            one.set_fewshot_seed(FEWSHOT_SEED)  # else every model would see other examples
+        if items is None:
+            asked = {task: subset(task, len(one.eval_docs), settings.limit) for task, one in built["tasks"].items()}
+        else:
+            asked = {task: sorted(docs) for task, docs in items.items()}
+            built = {"tasks": {task: built["tasks"][task] for task in asked}, "groups": {}}
+        model.remembered = self._remembered(model_id, tasks, settings)
+        model.cut.clear()
+        try:
+            with contextlib.redirect_stderr(_BarReader(self._progress)):
+                results = evaluate(
+                    model,
+                    built,
+                    samples=asked,
+                    bootstrap_iters=1,
+                    log_samples=True,
+                    apply_chat_template=settings.chat,
+                    fewshot_as_multiturn=settings.chat,
+                )
+        finally:
+            model.remembered.close()
+        return Answered(results, {(task, asked[task][doc]) for task, doc in model.cut})
 
     def _remembered(self, model_id: str, tasks: Sequence[Task], settings: Settings) -> Remembered:
         """What this model answered before, wherever that was asked."""
         if self._answers is None:
             return Remembered()
-        groups = self._built[tuple(task.task for task in tasks)]["groups"]
+        groups = self.built(tasks)["groups"]
         confidential = {
             name
             for task in tasks
@@ -111,7 +133,9 @@ class Harness:
         }
         return Remembered(self._answers / f"{model_id[:12]}-{settings.dtype}.sqlite", confidential)
 
-    def _tasks(self, names: tuple[str, ...]) -> Any:
+    def built(self, tasks: Sequence[Task]) -> Any:
+        """lm-eval's tasks, made once. Raises UserError for an unknown task and for a faulty item."""
+        names = tuple(task.task for task in tasks)
         if names not in self._built:
             if unknown := sorted(set(names) - set(self._manager.all_tasks)):
                 raise UserError(f"unknown task '{unknown[0]}'. Known to lm-eval here: {self._manager.all_tasks}.")
@@ -131,7 +155,8 @@ def subset(task: str, n: int, limit: int | None) -> list[int]:
     return sorted(order[:limit])
 
 
-def _model(folder: Path, settings: Settings, remembered: Remembered) -> Any:
+def load(folder: Path, settings: Settings) -> Any:
+    """The model in `folder` as lm-eval asks one. Raises StepFailed when it cannot be loaded."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -145,6 +170,4 @@ def _model(folder: Path, settings: Settings, remembered: Remembered) -> Any:
         raise StepFailed(f"{folder}: cannot be loaded ({error})") from error
     if settings.chat and not tokenizer.chat_template:
         raise UserError(f"{folder}: the tokenizer has no chat template. Score it with 'chat: false'.")
-    return PackedScorer(
-        pretrained=model, tokenizer=tokenizer, batch_size=settings.batch_size, device=device, remembered=remembered
-    )
+    return PackedScorer(pretrained=model, tokenizer=tokenizer, batch_size=settings.batch_size, device=device)

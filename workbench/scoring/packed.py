@@ -7,9 +7,11 @@ from typing import Any
 
 from lm_eval.models.huggingface import HFLM
 
+from workbench.errors import UserError
 from workbench.scoring.bands import Band, Prompt, bands
 from workbench.scoring.batches import Request, batches, rows
-from workbench.scoring.greedy import PLAIN_HEADS, Stop, decodes_plainly, greedy
+from workbench.scoring.body import bytes_per_token, can_be_read_apart, longest_read_apart
+from workbench.scoring.greedy import Stop, decodes_plainly, greedy
 from workbench.scoring.remembered import Given, Remembered
 from workbench.scoring.tree import Tree
 
@@ -17,16 +19,25 @@ from workbench.scoring.tree import Tree
 class PackedScorer(HFLM):  # type: ignore[misc, unused-ignore]
     """lm-eval's HFLM with another way to the same log-probabilities and, through `greedy`, the same texts.
 
-    What cannot go that way (other heads, other windows, sampling) goes HFLM's.
-    `cut` collects (task, item) of the prompts that lm-eval shortens from the left because they do not fit.
+    What cannot go that way (other models, texts longer than a window, sampling) goes HFLM's. `batch_size` is the most
+    texts that are written side by side, `max_batch_size` of them where it is "auto", and HFLM's; contexts with choices
+    are batched by their tokens. `cut` collects (task, item) of the prompts that lm-eval shortens from the left because
+    they do not fit.
     """
 
     def __init__(self, *args: Any, remembered: Remembered | None = None, **options: Any) -> None:
         super().__init__(*args, **options)
         self.remembered = remembered or Remembered()
-        self.batch_size_per_gpu: int = int(self.batch_size)
         self.cut: set[tuple[str, int]] = set()
         self._asked: Sequence[Any] = ()
+
+    @property
+    def longest(self) -> float:
+        """Tokens of the longest text that is read our way; longer ones go HFLM's."""
+        if self.backend != "causal" or self.mixed_precision_dtype is not None or not can_be_read_apart(self.model):
+            return 0
+        longest: float = min(self.max_length, longest_read_apart(self.model.config))
+        return longest
 
     @property
     def tokens_per_batch(self) -> int:
@@ -36,12 +47,7 @@ class PackedScorer(HFLM):  # type: ignore[misc, unused-ignore]
     @property
     def tokens_kept(self) -> int:
         """Tokens whose keys and values are kept at once, within two GiB."""
-        config = self.model.config
-        size: int = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-        heads: int = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
-        element: int = self.model.dtype.itemsize
-        layers: int = config.num_hidden_layers
-        return 2**31 // (2 * layers * heads * size * element)
+        return 2**31 // bytes_per_token(self.model)
 
     def loglikelihood(self, requests: list[Any], disable_tqdm: bool = False) -> list[tuple[float, bool]]:
         """(log-probability in nats, whether greedy decoding gives it) of every continuation, in order."""
@@ -63,7 +69,8 @@ class PackedScorer(HFLM):  # type: ignore[misc, unused-ignore]
         prompts = [self._prompt(requests[index]) for index in asked]
         with tqdm(total=len(requests), disable=disable_tqdm, desc="Running generate_until requests") as bar:
             bar.update(len(answers))
-            for band in bands(prompts, self.batch_size_per_gpu, self.tokens_kept):
+            side_by_side = self.max_batch_size if self.batch_size == "auto" else self.batch_size
+            for band in bands(prompts, side_by_side, self.tokens_kept):
                 for place, text in self._answers([requests[index] for index in asked], prompts, band):
                     request = requests[asked[place]]
                     answers[asked[place]] = text
@@ -87,12 +94,15 @@ class PackedScorer(HFLM):  # type: ignore[misc, unused-ignore]
 
     def _answers(self, requests: Sequence[Any], prompts: Sequence[Prompt], band: Band) -> Iterator[tuple[int, str]]:
         settings = requests[band.prompts[0]].args[1]
-        if not decodes_plainly(self.model, settings, max(prompts[index].length for index in band.prompts)):
-            rows, self.batch_size_per_gpu = self.batch_size_per_gpu, band.rows
+        longest = max(prompts[index].length for index in band.prompts)
+        thinks = self.think_end_token is not None
+        if longest > self.longest or thinks or self.truncation or not decodes_plainly(self.model, settings, longest):
+            asked: int | str = self.batch_size
+            self.batch_size_per_gpu: int | str = band.rows
             try:
                 texts = super().generate_until([requests[index] for index in band.prompts], disable_tqdm=True)
             finally:
-                self.batch_size_per_gpu = rows
+                self.batch_size_per_gpu = asked
             yield from zip(band.prompts, texts, strict=True)
             return
         stop = Stop(self.tokenizer, self.model, settings.get("until") or [])
@@ -103,13 +113,23 @@ class PackedScorer(HFLM):  # type: ignore[misc, unused-ignore]
             yield band.prompts[place], stop.text(tokens)
 
     def _prompt(self, request: Any) -> Prompt:
-        """A request in tokens; a prompt that does not fit is shortened from the left and noted in `cut`."""
+        """A request in tokens; a prompt that does not fit is shortened from the left and noted in `cut`.
+
+        A model whose generation settings limit new tokens keeps to that limit, whatever the task's: `generate` does so.
+        """
         text, settings = request.args
         room = settings.get("max_gen_toks", self.max_gen_toks)
         ids, longest = self.tok_encode(text), self.max_length - room
+        if longest < 1:
+            raise UserError(
+                f"task '{request.task_name}': answers of up to {room} tokens leave no room for a prompt in the model's "
+                f"{self.max_length}. Set a smaller 'max_gen_toks' in the task's generation_kwargs."
+            )
         if len(ids) > longest:
             self.cut.add((request.task_name, request.doc_id))
-        return Prompt(tuple(ids[-longest:]), room, f"{request.task_name} {settings}")
+        ids, room = ids[-longest:], self.model.generation_config.max_new_tokens or room
+        ours = len(ids) + room <= self.longest
+        return Prompt(tuple(ids), room, f"{request.task_name} {settings} {ours}")
 
     def _loglikelihood_tokens(
         self, requests: list[Request], disable_tqdm: bool = False, override_bs: int | None = None
@@ -120,20 +140,21 @@ class PackedScorer(HFLM):  # type: ignore[misc, unused-ignore]
         for asked, (_, context, continuation) in zip(self._asked, requests, strict=bool(self._asked)):
             if len(context) + len(continuation) > self.max_length + 1:
                 self.cut.add((asked.task_name, asked.doc_id))
-        if self.model.config.model_type not in PLAIN_HEADS or self._too_long(requests):
-            plain: list[tuple[float, bool]] = super()._loglikelihood_tokens(requests, disable_tqdm, override_bs)
-            self._remember(dict(enumerate(plain)))
-            return plain
+        ours, theirs = self._ours_and_theirs(requests)
         answers: dict[int, tuple[float, bool]] = {}
-        with tqdm(total=len(requests), disable=disable_tqdm, desc="log-probabilities") as bar:
+        if theirs:
+            plain = super()._loglikelihood_tokens([requests[index] for index in theirs], disable_tqdm, override_bs)
+            answers |= dict(zip(theirs, plain, strict=True))
+            self._remember(answers)
+        with tqdm(total=len(ours), disable=disable_tqdm or not ours, desc="log-probabilities") as bar:
             tree = Tree(self.model)
-            for batch in batches(rows(requests), self.tokens_per_batch, self.tokens_kept):
-                found = dict(tree.read(batch))
+            for batch in batches(rows([requests[index] for index in ours]), self.tokens_per_batch, self.tokens_kept):
+                found = {ours[place]: answer for place, answer in tree.read(batch)}
                 answers |= found
                 self._remember(found)
-                bar.update(sum(len(row.requests) for row in batch.rows))
-        for index, (texts, _, _) in enumerate(requests):
-            if texts is not None:
+                bar.update(len(found))
+        for index in ours:
+            if (texts := requests[index][0]) is not None:
                 self.cache_hook.add_partial("loglikelihood", texts, answers[index])
         return [answers[index] for index in range(len(requests))]
 
@@ -144,7 +165,20 @@ class PackedScorer(HFLM):  # type: ignore[misc, unused-ignore]
             given = zip(asked, found.values(), strict=True)
             self.remembered.keep(asked, [Given(answer, self._is_cut(request)) for request, answer in given])
 
-    def _too_long(self, requests: Sequence[Request]) -> bool:
-        window = getattr(self.model.config, "sliding_window", None)  # Mistral's, Phi-3's: our mask knows none
-        longest = min(self.max_length, window or self.max_length)
-        return any(not c or not k or len(c) + len(k) > longest for _, c, k in requests)
+    def _ours_and_theirs(self, requests: Sequence[Request]) -> tuple[list[int], list[int]]:
+        """Places of the requests that are read our way, and of those that go HFLM's."""
+        longest = self.longest
+        ours = [i for i, (_, c, k) in enumerate(requests) if c and k and len(c) + len(k) <= longest]
+        return ours, sorted(set(range(len(requests))) - set(ours))
+
+    def _detect_batch_size(self, requests: Sequence[Request] | None = None, pos: int = 0) -> int:
+        """Rows for HFLM's way where `batch_size` is "auto".
+
+        HFLM's own search halves what does not fit until it does. Where memory is the machine's, what does not fit is
+        swapped or killed instead: there, rows of the longest request that make up a pass.
+        """
+        if self.device.type != "cpu":
+            found: int = super()._detect_batch_size(requests, pos)
+            return found
+        longest: int = len(requests[pos][1]) + len(requests[pos][2]) if requests else self.max_length
+        return max(1, min(int(self.max_batch_size), self.tokens_per_batch // longest))

@@ -15,6 +15,7 @@ import torch
 from transformers import DynamicCache
 
 from workbench.scoring.batches import Batch, Row, read_at
+from workbench.scoring.body import logits, mask_for
 
 LOGITS_PER_CHUNK = 512
 
@@ -42,10 +43,11 @@ class Tree:
             for where, target in read_at(row):
                 at.append((index, where - batch.shared))
                 targets.append(target)
+        mask = _mask(batch, seen, device)
         hidden = self._model.base_model(
             input_ids=ids.to(device),
             position_ids=positions.to(device),
-            attention_mask=_mask(batch, seen, device),
+            attention_mask=None if mask is None else mask_for(self._model, mask),
             past_key_values=self._past(batch),
             use_cache=batch.shared > 0,
         ).last_hidden_state
@@ -57,10 +59,10 @@ class Tree:
         chosen: list[float] = []
         greedy: list[bool] = []
         for part, goal in zip(torch.split(at, LOGITS_PER_CHUNK), torch.split(targets, LOGITS_PER_CHUNK), strict=True):
-            logits = self._model.get_output_embeddings()(hidden[part[:, 0], part[:, 1]]).float()
-            right = logits.gather(1, goal[:, None])[:, 0]
-            chosen += (right - logits.logsumexp(-1)).tolist()
-            greedy += (logits.argmax(-1) == goal).tolist()
+            found = logits(self._model, hidden[part[:, 0], part[:, 1]])
+            right = found.gather(1, goal[:, None])[:, 0]
+            chosen += (right - found.logsumexp(-1)).tolist()
+            greedy += (found.argmax(-1) == goal).tolist()
         return chosen, greedy
 
     def _past(self, batch: Batch) -> DynamicCache | None:
