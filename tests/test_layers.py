@@ -22,11 +22,14 @@ LAYER = {
     "specs": 2,
     "publish": 3, "tasks": 3,
     "plan": 4,
-    "steps": 5,
-    "run": 6, "score": 6, "train": 6,
-    "results": 7,
-    "cli": 8,
-    "__main__": 9,
+    "stand": 5,
+    "search": 6,
+    "steps": 7,
+    "run": 8, "train": 8,
+    "score": 9,
+    "results": 10,
+    "cli": 11,
+    "__main__": 12,
 }  # fmt: skip
 """A module reads its own layer's package and lower layers. Stages lie beside: see `may_read`."""
 
@@ -35,6 +38,7 @@ DOORS = {
     "lm_eval": ("scoring/",),
     "trl": ("training/", "alignment/"),
     "datasketch": ("data/duplicates.py",),
+    "optuna": ("merging/search/study.py",),
     "presidio_analyzer": ("data/deidentify_names.py",),
     "pandas": ("board/",),
     "rich": ("board/render.py", "cli/"),
@@ -145,7 +149,7 @@ def may_read(reader: str, read: str) -> bool:
     if reader in STAGES:
         return read == "data" or (read in LAYER and LAYER[read] <= LAYER["specs"])
     if read in STAGES:  # `data` knows sources and formats; the other stages are called by steps and by what is above
-        return LAYER[reader] >= (LAYER["specs"] if read == "data" else LAYER["steps"])
+        return LAYER[reader] >= (LAYER["specs"] if read == "data" else LAYER["stand"])
     return LAYER[read] < LAYER[reader]
 
 

@@ -1,6 +1,6 @@
 """Declarations to ordered steps with ids. Reads specs and small files; no weights, no torch.
 
-base -> adapter -> expert -> merge -> score -> pick -> merge -> score -> select -> align -> score
+base -> adapter -> expert -> merge -> score -> pick or search -> merge -> score -> select -> align -> score
 """
 
 from __future__ import annotations
@@ -22,15 +22,17 @@ from workbench.errors import UserError
 from workbench.ids import Plain, content_id, file_sha256, folder_sha256
 from workbench.records import Role, Unavailable
 from workbench.specs.expand import BASE, Merge
+from workbench.specs.merge import MergeSpec
 from workbench.specs.models import BaseSpec, Corpus, ExpertSpec, FileCorpus
 from workbench.specs.project import Declared, Project
 from workbench.specs.run import Asking, Handoff, Stage
+from workbench.specs.searches import Search
 from workbench.tasks import tasks_of
 
-StepKind = Literal["base", "adapter", "expert", "merge", "score", "pick", "select", "align"]
+StepKind = Literal["base", "adapter", "expert", "merge", "score", "pick", "search", "select", "align"]
 
 VERSIONS: Mapping[StepKind, int] = {
-    "base": 1, "adapter": 1, "expert": 2, "merge": 2, "score": 1, "pick": 1, "select": 1, "align": 1,
+    "base": 1, "adapter": 1, "expert": 2, "merge": 2, "score": 1, "pick": 1, "search": 1, "select": 2, "align": 1,
 }  # fmt: skip
 """Raised when the code of a step changes what it writes: results of older code are then computed again."""
 
@@ -116,7 +118,7 @@ def adapter_step(name: str, spec: ExpertSpec, base: Step, project: Project) -> S
     """The step that trains an expert. How often it saves a checkpoint is no part of its id; its data are."""
     # Defaults are left out, so that a new option at its default does not make every trained expert another one.
     passes = [one.model_dump(exclude={"save_steps"}, exclude_defaults=True) for one in spec.passes]
-    home = project.root / "experts"
+    home = project.home
     corpora = [{**one.model_dump(exclude_defaults=True), "data": _data(one, home)} for one in spec.corpora]
     lora = {**spec.lora.model_dump(exclude_defaults=True), "dropout": spec.lora.dropout} if spec.lora else None
     plain = {"corpora": corpora, "lora": lora, "full": spec.full, "train": passes[0], "seed": spec.seed}
@@ -139,6 +141,11 @@ def adapter_step(name: str, spec: ExpertSpec, base: Step, project: Project) -> S
     return Step("adapter", name, plain, (base.id,), {"spec": spec, "exclude": excluded, "home": home})
 
 
+def expert_step(name: str, base: Step, adapter: Step) -> Step:
+    """The step that makes an expert a model of its own."""
+    return Step("expert", name, {}, (base.id, adapter.id), {"base_name": base.name})
+
+
 def _data(corpus: Corpus | FileCorpus, home: Path) -> Plain:
     if isinstance(corpus, FileCorpus):
         path = home / corpus.file
@@ -158,6 +165,14 @@ def score_step(name: str, role: Role, tasks: Plain, how: Asking, model_id: str, 
         spec["measures"] = measures
     options = {"batch_size": how.batch_size, "tasks": project.tasks}
     return Step("score", f"{name}-{role}", spec, (model_id,), options)
+
+
+def merge_step(name: str, spec: MergeSpec, ids: Mapping[str, str], options: Mapping[str, Any]) -> Step:
+    """The step of a merge of models with these ids by their names in it; how they are called is no part of its id."""
+    positions = {reference: str(index) for index, reference in enumerate(spec.references)}
+    # Defaults are left out, so that a new option at its default does not make every merge another one.
+    plain = spec.renamed(positions).model_dump(exclude_defaults=True)
+    return Step("merge", name, plain, tuple(ids[reference] for reference in spec.references), options)
 
 
 def plan(declared: Declared) -> Plan:
@@ -186,29 +201,44 @@ class _Planner:
         base = self.add(base_step(run.base, self.declared.base, base_file))
         self.models[BASE] = base
         self.score(BASE, base)
-        for name in run.experts:
+        for name in run.trained:
             spec = self.declared.experts[name]
             adapter = self.add(adapter_step(name, spec, base, self.declared.project))
-            self.models[name] = self.add(Step("expert", name, {}, (base.id, adapter.id), {"base_name": run.base}))
+            self.models[name] = self.add(expert_step(name, base, adapter))
             self.score(name, self.models[name])
         for merge in self.declared.merges:
             self.models[merge.name] = self.merge(merge)
             self.score(merge.name, self.models[merge.name])
+        for search in self.declared.searches:
+            self.models[search.name] = self.found(search)
+            self.score(search.name, self.models[search.name])
         candidates = [merge.name for merge in self.declared.merges]
+        candidates += [search.name for search in self.declared.searches]
         select = self.add(self.choice("select", run.run, candidates, run.select.model_dump()))
         align = self.align(run.handoff, select)
         unavailable = tuple(missing for _, found in self.suites.values() for missing in found)
         return Plan(self.declared, tuple(self.steps.values()), tuple(self.scored.values()), unavailable, select, align)
 
     def merge(self, merge: Merge) -> Step:
-        models = [self.input(reference, merge) for reference in merge.references]
-        positions = {reference: str(index) for index, reference in enumerate(merge.references)}
-        # Defaults are left out, so that a new option at its default does not make every merge another one.
-        spec = merge.spec.renamed(positions).model_dump(exclude_defaults=True)
-        return self.add(Step("merge", merge.name, spec, tuple(step.id for step in models), {"merge": merge}))
+        ids = {reference: self.input(reference, merge.members).id for reference in merge.references}
+        return self.add(merge_step(merge.name, merge.spec, ids, {"merge": merge}))
 
-    def input(self, reference: str, merge: Merge) -> Step:
-        members = merge.members.get(reference)
+    def found(self, search: Search) -> Step:
+        """The merge that a search comes to."""
+        tasks, _ = self.suites["validation"]
+        asked = score_step(search.name, "validation", tasks, self.declared.run.score, "", self.declared.project)
+        ids = {reference: self.input(reference, search.members).id for reference in search.references}
+        models = [{"model": str(index), "parameters": one.parameters} for index, one in enumerate(search.models)]
+        spec = {"search": search.spec.model_dump(exclude_defaults=True), "models": models, "asked": asked.spec}
+        # A larger budget goes on with what was tried.
+        endless = {**spec, "search": search.spec.model_dump(exclude_defaults=True, exclude={"budget", "minutes"})}
+        journal = content_id("search", VERSIONS["search"], endless, tuple(ids.values()))
+        options = {"search": search, "ids": ids, "asked": asked, "journal": journal}
+        step = self.add(Step("search", search.name, spec, tuple(ids.values()), options))
+        return self.add(Step("merge", search.name, {}, (step.id, *ids.values()), {"search": search}))
+
+    def input(self, reference: str, members_of: Mapping[str, tuple[str, ...]]) -> Step:
+        members = members_of.get(reference)
         if members is None:
             return self.models[reference]
         name = re.sub(r"[^A-Za-z0-9.]+", "-", reference).strip("-")

@@ -7,19 +7,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from workbench.data.reading import licence_of
 from workbench.errors import UserError
 from workbench.ids import folder_sha256
-from workbench.plan import Step, base_step, score_step
+from workbench.plan import Step, base_step, expert_step, score_step
 from workbench.progress import Progress
 from workbench.records import Role, ScoreRow, Unavailable
 from workbench.specs.load import did_you_mean
 from workbench.specs.models import BaseSpec
-from workbench.specs.project import Project, load_base
+from workbench.specs.project import Project, kind_of, load_base, load_expert
 from workbench.specs.run import Asking
 from workbench.specs.suite import SuiteSpec
-from workbench.steps import Context, base_files, harness_of, made, write_scores
+from workbench.steps import Context, base_files, folded, harness_of, made, take_shipped, write_scores
 from workbench.store import Artifact, Store
 from workbench.tasks import tasks_of
+from workbench.train import training_plan
 
 if TYPE_CHECKING:
     from workbench.scoring.harness import Harness
@@ -46,9 +48,9 @@ class Card:
 
 
 def find_model(given: str, project: Project, store: Store) -> Model:
-    """The model of a folder, or of a base declared in experts/, which is brought here first.
+    """The model of a folder, or of a base or a trained expert declared in experts/, which is made here first.
 
-    Raises UserError when `given` is neither.
+    Raises UserError when `given` is none of these, or an expert that is not trained yet.
     """
     folder = Path(given)
     if (folder / "config.json").is_file():
@@ -59,12 +61,30 @@ def find_model(given: str, project: Project, store: Store) -> Model:
         raise UserError(
             f"{given}: neither a folder with a config.json nor declared in experts/. {did_you_mean(given, known)}"
         )
+    if kind_of(file) == "expert":
+        return _expert(given, file, store)
     return _base(given, load_base(file), project, store)
 
 
 def _base(name: str, spec: BaseSpec, project: Project, store: Store) -> Model:
     step = base_step(name, spec, project.model_file(name))
     found = made(step, store, lambda out: base_files(step, project, out), (f"{name}: {spec.licence}",))
+    return Model(name, step.id, found.path)
+
+
+def _expert(name: str, file: Path, store: Store) -> Model:
+    project, spec, declared = load_expert(file)
+    base, adapter = training_plan(project, name, spec, declared)
+    weights = store.get("adapter", adapter.id)
+    if weights is None:
+        shipped = project.home / name
+        if not shipped.is_dir():
+            raise UserError(f"expert '{name}' is not trained yet. Run: workbench train {project.shown(file)}")
+        weights = made(adapter, store, lambda out: take_shipped(adapter, shipped, out))
+    folder, trained = _base(spec.base, declared, project, store).folder, weights.path
+    step = expert_step(name, base, adapter)
+    licences = (f"{spec.base}: {declared.licence}", *map(licence_of, spec.corpora))
+    found = made(step, store, lambda out: folded(folder, trained, spec.base, out), licences)
     return Model(name, step.id, found.path)
 
 

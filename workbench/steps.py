@@ -7,24 +7,26 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.errors import StepFailed
-from workbench.ids import file_sha256
-from workbench.plan import PREFERENCES, Excluded, Plan, Scored, Step, data_file
+from workbench.ids import SHORT, file_sha256
+from workbench.plan import PREFERENCES, Excluded, Plan, Scored, Step, data_file, merge_step
 from workbench.progress import Progress
 from workbench.provenance import capture, commit
 from workbench.records import Rejection, Role, ScoreRow, Selection, plain
 from workbench.specs.expand import BASE
+from workbench.specs.merge import MergeSpec
 from workbench.specs.project import Project
 from workbench.store import Artifact, Store, write_json, write_text
 
 if TYPE_CHECKING:
     from workbench.data.grams import Index
-    from workbench.scoring.harness import Harness
+    from workbench.scoring.answered import Task
+    from workbench.scoring.harness import Harness, Settings
 
 Hashes = Mapping[str, str]
 """Files that a step wrote and hashed on the way: name -> sha256."""
@@ -44,13 +46,13 @@ class Context:
         return self.artifacts[step_id]
 
 
-def made(step: Step, store: Store, write: Callable[[Path], None], sources: tuple[str, ...] = ()) -> Artifact:
+def made(step: Step, store: Store, write: Callable[[Path], Hashes | None], sources: tuple[str, ...] = ()) -> Artifact:
     """The artifact of a step outside a walk: found in the store, or written now. `sources`: licences of its inputs."""
     found = store.get(step.kind, step.id)
     if found is None:
         with store.writing(step.kind, step.name, step.id) as temp:
-            write(temp)
-            found = store.commit(temp, step.kind, step.name, step.id, step.spec, capture(sources))
+            hashed = write(temp) or {}
+            found = store.commit(temp, step.kind, step.name, step.id, step.spec, capture(sources), hashed)
     return found
 
 
@@ -117,24 +119,53 @@ def items_to_avoid(excluded: Excluded | None) -> Index | None:
 
 def run_expert(step: Step, context: Context, out: Path) -> Hashes:
     """Fold an adapter into its base; a full model is taken as it is."""
+    base, adapter = (context[step_id] for step_id in step.inputs)
+    return folded(base.path, adapter.path, step.options["base_name"], out)
+
+
+def folded(base: Path, adapter: Path, base_name: str, out: Path) -> Hashes:
+    """The expert as a model of its own."""
     from workbench.merging.fold import fold
 
-    base, adapter = (context[step_id] for step_id in step.inputs)
-    if (adapter.path / "config.json").is_file():
-        shutil.copytree(adapter.path, out, dirs_exist_ok=True, ignore=shutil.ignore_patterns("manifest.json"))
+    if (adapter / "config.json").is_file():
+        shutil.copytree(adapter, out, dirs_exist_ok=True, ignore=shutil.ignore_patterns("manifest.json"))
         return {}
-    return fold(base.path, adapter.path, step.options["base_name"], out)
+    return fold(base, adapter, base_name, out)
 
 
 def run_merge(step: Step, context: Context, out: Path) -> Hashes:
-    """Merge by our kernels, or through mergekit."""
+    """Merge by our kernels, or through mergekit: what is declared, or what a search came to."""
     from workbench.merging.merge import merge
 
-    declared = step.options["merge"]
-    positions = {name: str(index) for index, name in enumerate(declared.references)}
-    places = [_place(name, step_id, context) for name, step_id in zip(declared.references, step.inputs, strict=True)]
-    spec = declared.spec.renamed(positions)
-    return merge(step.name, spec, places, out, licences(context.plan), progress=context.progress)
+    if "search" in step.options:
+        search, *inputs = step.inputs
+        spec = MergeSpec.model_validate(context[search].json("found.json")["recipe"])
+        ids = dict(zip(step.options["search"].references, inputs, strict=True))
+    else:
+        spec = step.options["merge"].spec
+        ids = dict(zip(spec.references, step.inputs, strict=True))
+    positions = {name: str(index) for index, name in enumerate(spec.references)}
+    places = [_place(name, ids[name], context) for name in spec.references]
+    return merge(step.name, spec.renamed(positions), places, out, licences(context.plan), progress=context.progress)
+
+
+def run_search(step: Step, context: Context, out: Path) -> None:
+    """Search for the numbers of a merge; what was tried is kept in a journal until the search is done, and after it."""
+    from workbench.merging.search.space import Space
+    from workbench.merging.search.study import Study
+    from workbench.scoring.live import Live
+    from workbench.search import search
+    from workbench.stand import Stand
+
+    declared, ids, asked = (step.options[key] for key in ("search", "ids", "asked"))
+    space = Space(declared.spec, declared.models, declared.base)
+    folder = context.store.root / "searches" / step.options["journal"][:SHORT]
+    study = Study(folder, step.options["journal"], space)
+    places = {name: _place(name, step_id, context) for name, step_id in ids.items()}
+    live = Live(harness_of(asked, context), places[declared.base].folder, *_asked(asked))
+    with Stand(places, live, lambda spec: merge_step("", spec, ids, {}).id) as stand:
+        found = search(space, stand, study, folder, context.progress)
+    write_json(out / "found.json", {**plain(found), "recipe": found.recipe.model_dump(exclude_defaults=True)})
 
 
 def _place(name: str, step_id: str, context: Context) -> Any:
@@ -172,22 +203,22 @@ def harness_of(step: Step, context: Context) -> Harness:
 
 def write_scores(step: Step, harness: Harness, name: str, folder: Path, out: Path) -> None:
     """Score the model in `folder` as the step says; rows and every item's result go into `out`."""
-    from workbench.scoring.answered import Task
-    from workbench.scoring.harness import Settings
-
-    spec: Mapping[str, Any] = step.spec
-    scores = harness.score(
-        name,
-        step.inputs[0],
-        folder,
-        [Task(**task) for task in spec["tasks"]],
-        spec["role"],
-        Settings(spec["dtype"], step.options["batch_size"], spec["limit"], spec["chat"]),
-    )
+    tasks, settings = _asked(step)
+    scores = harness.score(name, step.inputs[0], folder, tasks, step.spec["role"], settings)
     revision, dirty = commit()
     rows = [{**plain(row), "commit": revision, "dirty": dirty} for row in scores.rows]
     write_json(out / "scores.json", rows)
     write_text(out / "items.jsonl", "".join(json.dumps(item) + "\n" for item in scores.items))
+
+
+def _asked(step: Step) -> tuple[list[Task], Settings]:
+    """What a score step asks, and how."""
+    from workbench.scoring.answered import Task
+    from workbench.scoring.harness import Settings
+
+    spec: Mapping[str, Any] = step.spec
+    settings = Settings(spec["dtype"], step.options["batch_size"], spec["limit"], spec["chat"])
+    return [Task(**task) for task in spec["tasks"]], settings
 
 
 def run_choice(step: Step, context: Context, out: Path) -> None:
@@ -200,8 +231,32 @@ def run_choice(step: Step, context: Context, out: Path) -> None:
     given: dict[str, Any] = dict(step.spec["rule"])
     at_least = given.pop("at_least", {})
     rule = Rule(**given, datasets_gained_at_least=at_least.get("datasets_gained", 0))
-    selection = choose(tidy(rows), BASE, list(step.spec["candidates"]), rule)
-    write_json(out / "selection.json", plain(selection))
+    candidates = list(step.spec["candidates"])
+    values = _values(scored, candidates, context) if step.kind == "select" else None
+    write_json(out / "selection.json", plain(choose(tidy(rows), BASE, candidates, rule, values)))
+
+
+def _values(
+    scored: Sequence[Scored], candidates: Sequence[str], context: Context
+) -> dict[str, dict[str, dict[int, float]]]:
+    """What every candidate answered on validation; of those that a search tried, that they were tried."""
+    found: dict[str, dict[str, dict[int, float]]] = {}
+    for one in scored:
+        score = one.scores["validation"]
+        if one.name not in candidates or score.id not in context.artifacts:
+            continue
+        metrics = {task["name"]: task["metric"] for task in score.spec["tasks"] if task["in_mean"]}
+        found[one.name] = {name: {} for name in metrics}
+        for line in (context[score.id].path / "items.jsonl").read_text().splitlines():
+            item = json.loads(line)
+            value = item.get(metrics.get(item["task"], ""))
+            if isinstance(value, int | float):
+                of_task = found[one.name][item["task"]]
+                of_task[len(of_task)] = float(value)
+        if "search" in one.model.options:
+            tried = context[one.model.inputs[0]].json("found.json")["tried"]
+            found |= {f"{one.name}, candidate {each['number']}": {} for each in tried}
+    return found
 
 
 def rows_of(scored: Scored, role: Role, context: Context) -> list[ScoreRow]:
@@ -269,6 +324,7 @@ EXECUTORS: Mapping[str, Callable[[Step, Context, Path], Hashes | None]] = {
     "merge": run_merge,
     "score": run_score,
     "pick": run_choice,
+    "search": run_search,
     "select": run_choice,
     "align": run_align,
 }

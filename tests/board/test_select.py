@@ -232,3 +232,20 @@ def test_nobody_scored_asks_for_scores(frame):
 def test_a_rule_cannot_be_changed_after_the_fact():
     with pytest.raises(dataclasses.FrozenInstanceError):
         Rule().max_drop = 0.5  # type: ignore[misc]
+
+
+def test_with_what_every_item_gave_the_reasons_say_what_the_mean_is_worth(frame):
+    scores = frame(base=[0.4], a=[0.5], b=[0.75])
+    values = {"a": {"t": {0: 1, 1: 0, 2: 0, 3: 1}}, "b": {"t": {0: 1, 1: 1, 2: 0, 3: 1}}, "search, candidate 0": {}}
+    reasons = choose(scores, "base", ["a", "b"], Rule(), values).reasons
+    assert not any("optimistic" in reason for reason in reasons)
+    assert any(reason.startswith("95% interval of its mean, corrected for 3 candidates tried:") for reason in reasons)
+    assert any("on validation items that it has not seen" in reason for reason in reasons)
+
+
+def test_where_the_mean_is_not_that_of_the_items_no_interval_is_made_up(frame):
+    scores = frame(base=[0.4], a=[0.5], b=[0.75])
+    values = {"a": {"t": {0: 1, 1: 1}}, "b": {"t": {0: 1, 1: 0}}}
+    reasons = choose(scores, "base", ["a", "b"], Rule(), values).reasons
+    assert any("its validation mean is optimistic" in reason for reason in reasons)
+    assert not any("interval" in reason for reason in reasons)

@@ -24,6 +24,7 @@ class Contest:
         listed: How many candidates the run names.
         scored: How many of them have a validation score, whether or not they met the rule.
         tie_break: What decided between equal means.
+        trust: How far the winner's mean can be trusted, from paired items; empty where only means are known.
     """
 
     winner: Summary
@@ -32,6 +33,7 @@ class Contest:
     listed: int
     scored: int
     tie_break: TieBreak
+    trust: tuple[str, ...] = ()
 
 
 def rank(candidates: Sequence[Summary], tie_break: TieBreak) -> list[Summary]:
@@ -52,8 +54,7 @@ def why_chosen(contest: Contest) -> tuple[str, ...]:
         _place(contest),
         _gain(contest.winner, contest.baseline),
         _tied(contest),
-        _noise(contest),
-        _optimism(contest.scored),
+        *(contest.trust or (_noise(contest), _optimism(contest.scored))),
     )
     return tuple(sentence for sentence in sentences if sentence)
 

@@ -14,6 +14,7 @@ from workbench.board.constraints import Failure, falls_too_far, gains_too_seldom
 from workbench.board.reasons import Contest, TieBreak, mean_of, rank, why_chosen, why_not
 from workbench.board.summary import Summary, gains, summarise
 from workbench.board.table import Frame
+from workbench.board.winner import Values, sentences, winner
 from workbench.errors import UserError
 from workbench.records import Rejection, Selection
 
@@ -36,7 +37,9 @@ class Rule:
     tie_break: TieBreak = "cv_of_gains"
 
 
-def choose(frame: Frame, baseline: str, candidates: Sequence[str], rule: Rule) -> Selection:
+def choose(
+    frame: Frame, baseline: str, candidates: Sequence[str], rule: Rule, values: Values | None = None
+) -> Selection:
     """The best candidate under the rule, with reasons for it and one sentence for every other.
 
     Args:
@@ -44,6 +47,8 @@ def choose(frame: Frame, baseline: str, candidates: Sequence[str], rule: Rule) -
         baseline: Name of the model that gains are measured against.
         candidates: Names that may be chosen; an earlier one wins a full tie. The baseline may be among them.
         rule: Constraints, measure and tie break.
+        values: Candidate -> task -> item -> value of validation, also of candidates that a search tried and did not
+            bring here. With these, reasons tell from paired items what the winner's mean is worth.
 
     Returns:
         The selection; its `rejected` holds the candidates that met the rule by rank, then the others as listed.
@@ -61,18 +66,27 @@ def choose(frame: Frame, baseline: str, candidates: Sequence[str], rule: Rule) -
     ranked = rank([summaries[name] for name in names if not failures[name]], rule.tie_break)
     if not ranked:
         raise nobody_passes(failures)
-    winner, *losers = ranked
+    best, *losers = ranked
     scored = sum(name in summaries for name in names)
+    trust = _trust(values, [one.model for one in ranked]) if values else ()
     return Selection(
-        model=winner.model,
-        model_id=winner.model_id,
-        value=mean_of(winner),
-        reasons=why_chosen(Contest(winner, losers, baseline, len(names), scored, rule.tie_break)),
+        model=best.model,
+        model_id=best.model_id,
+        value=mean_of(best),
+        reasons=why_chosen(Contest(best, losers, baseline, len(names), scored, rule.tie_break, trust)),
         rejected=(
-            *(Rejection(loser.model, why_not(loser, winner, rule.tie_break)) for loser in losers),
+            *(Rejection(loser.model, why_not(loser, best, rule.tie_break)) for loser in losers),
             *(Rejection(name, "; ".join(f.sentence for f in failed)) for name, failed in failures.items() if failed),
         ),
     )
+
+
+def _trust(values: Values, ranked: Sequence[str]) -> tuple[str, ...]:
+    """What paired items say of the winner; nothing where its mean is not that of its items, as with other metrics."""
+    if any(name not in values for name in ranked):
+        return ()
+    found = winner(values, ranked)
+    return sentences(found) if found.model == ranked[0] else ()
 
 
 def _failures(

@@ -80,7 +80,7 @@ def _run(planned: Plan, store: Store) -> int:
     base = found[planned.steps[0].id]
     if base is not None:
         console.print(_disk(base, [step.kind for step in to_do]), soft_wrap=True)
-        if merges := [step for step in to_do if step.kind == "merge"]:
+        if merges := [step for step in to_do if "merge" in step.options]:  # what a search will come to, nobody knows
             console.print(_merges(planned, merges, base), soft_wrap=True)
     for task in planned.unavailable:
         console.print(f"unavailable ({task.role}): {task.task}: {task.reason}", style="yellow", markup=False)

@@ -16,11 +16,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from workbench.specs.candidate import Candidate, Each, Entry
 from workbench.specs.complaints import Loc, complaints
 from workbench.specs.load import Document, did_you_mean, sentence
-from workbench.specs.merge import MergeSpec
+from workbench.specs.merge import Input, MergeSpec
 from workbench.specs.methods import METHODS
-from workbench.specs.run import Candidate, Each, Entry, RunSpec
+from workbench.specs.run import RunSpec
+from workbench.specs.searches import Search
 
 BASE = "base"
 ALIGNED = "aligned"
@@ -61,11 +63,40 @@ def expand(run: RunSpec, document: Document) -> list[Merge]:
     filled: dict[str, _Filled] = {}
     for key, candidate in run.candidates.items():
         for one in _fill(key, candidate, run, document):
-            if one.name in filled or one.name in run.experts or one.name in (BASE, ALIGNED, run.base):
+            if one.name in filled or one.name in (*run.trained, BASE, ALIGNED, run.base):
                 document.add(one.loc, f"the name '{one.name}' is taken already. Use every axis in the name: {{axis}}.")
             filled.setdefault(one.name, one)
     merges = {name: merge for name, one in filled.items() if (merge := _merge(one, filled, run, document))}
     return _ordered(merges, filled, document)
+
+
+def expand_searches(run: RunSpec, document: Document) -> list[Search]:
+    """All searches of a run. Problems are recorded in the document."""
+    silent = Document(document.file)  # what is wrong with a candidate was said when it was expanded
+    filled = {one.name: one for key, candidate in run.candidates.items() for one in _fill(key, candidate, run, silent)}
+    found = []
+    for name, spec in run.searches.items():
+        loc: Loc = ("searches", name)
+        if name in (*filled, *run.trained, BASE, ALIGNED, run.base):
+            document.add(loc, f"the name '{name}' is taken already.")
+        if spec.out_dtype != run.score.dtype:
+            document.add(
+                loc,
+                f"the search scores what it writes: 'out_dtype' ({spec.out_dtype}) and the score's 'dtype' "
+                f"({run.score.dtype}) must be the same.",
+            )
+        written = Candidate(merge_method=spec.merge_method, models=spec.models, parameters=spec.parameters)
+        names = _Names(_Filled(name, None, loc, written, {}), filled, run, document, {})
+        if isinstance(spec.models, Each):
+            models = [Input(model=one, parameters=spec.models.parameters) for one in names.each(spec.models.each)]
+        else:
+            models = [
+                Input(model=names.model(entry.model, (*loc, "models", index)), parameters=entry.parameters)
+                for index, entry in enumerate(spec.models)
+            ]
+        base = BASE if spec.base_model is None else names.model(spec.base_model, (*loc, "base_model"))
+        found.append(Search(name, spec, tuple(models), base, names.members))
+    return found
 
 
 def _fill(key: str, candidate: Candidate, run: RunSpec, document: Document) -> Iterator[_Filled]:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from workbench.data.catalogue import SOURCES
 from workbench.data.formats import FORMATS, formats_of
-from workbench.specs.expand import ALIGNED, BASE, Merge, expand
+from workbench.specs.expand import ALIGNED, BASE, Merge, expand, expand_searches
 from workbench.specs.load import Document, Spec, did_you_mean, raise_problems, read_yaml, validate
 from workbench.specs.models import BaseSpec, ExpertSpec, FileCorpus
 from workbench.specs.run import RunSpec
+from workbench.specs.searches import Search
 from workbench.specs.suite import SuiteSpec
 
 
@@ -22,6 +23,13 @@ class Project:
     """The folder that holds experts/, merges/ and benchmarks/."""
 
     root: Path
+    declarations: Path | None = None
+    """Folder of the expert at hand, where it is declared in another than experts/."""
+
+    @property
+    def home(self) -> Path:
+        """The folder of experts' declarations: their files are looked up from it, their adapters lie in it."""
+        return self.declarations or self.root / "experts"
 
     @staticmethod
     def around(path: Path) -> Project:
@@ -77,13 +85,20 @@ class Declared:
     base: BaseSpec
     experts: Mapping[str, ExpertSpec]
     merges: tuple[Merge, ...]
+    searches: tuple[Search, ...]
     suites: Mapping[str, SuiteSpec]
     """By role."""
 
 
+def kind_of(path: Path) -> str:
+    """The kind of model that a file of experts/ declares; empty where it says none."""
+    value = read_yaml(path, str(path)).value
+    return str(value.get("kind", "")) if isinstance(value, dict) else ""
+
+
 def load_expert(path: Path) -> tuple[Project, ExpertSpec, BaseSpec]:
     """An expert with its base. Raises SpecError with every problem of both files."""
-    project = Project.around(path)
+    project = replace(Project.around(path), declarations=path.resolve().parent)
     document = read_yaml(path, project.shown(path))
     spec = validate(document, ExpertSpec)
     if spec is not None:
@@ -126,18 +141,20 @@ def load_run(path: Path) -> Declared:
     base_document, base = _named(project, document, ("base",), run.base, BaseSpec)
     documents.append(base_document)
     experts = {}
-    for index, name in enumerate(run.experts):
-        if name in run.experts[:index]:
-            document.add(("experts", index), f"expert '{name}' is listed twice. Remove one.")
+    places = [("experts", index) for index in range(len(run.experts))]
+    places += [("baselines", index) for index in range(len(run.baselines))]
+    for index, (loc, name) in enumerate(zip(places, run.trained, strict=True)):
+        if name in run.trained[:index]:
+            document.add(loc, f"expert '{name}' is listed twice. Remove one.")
         if name in (BASE, ALIGNED):
-            document.add(("experts", index), f"'{name}' means another model on the board. Rename the expert's file.")
-        expert_document, expert = _named(project, document, ("experts", index), name, ExpertSpec)
+            document.add(loc, f"'{name}' means another model on the board. Rename the expert's file.")
+        expert_document, expert = _named(project, document, loc, name, ExpertSpec)
         documents.append(expert_document)
         if expert is not None:
             experts[name] = expert
             _check_corpora(expert, expert_document, project)
             if expert.base != run.base and project.model_file(run.base).is_file():
-                document.add(("experts", index), f"expert '{name}' has base '{expert.base}', the run '{run.base}'.")
+                document.add(loc, f"expert '{name}' has base '{expert.base}', the run '{run.base}'.")
     suites = {}
     tasks = project.task_folders()
     for role in ("validation", "test"):
@@ -145,10 +162,10 @@ def load_run(path: Path) -> Declared:
         documents.append(suite_document)
         if suite is not None:
             suites[role] = suite
-    merges = expand(run, document)
+    merges, searches = expand(run, document), expand_searches(run, document)
     raise_problems(documents)
     assert base is not None
-    return Declared(project, path, run, base, experts, tuple(merges), suites)
+    return Declared(project, path, run, base, experts, tuple(merges), tuple(searches), suites)
 
 
 def _named_in(project: Project, value: Any) -> Iterator[Document]:
@@ -218,8 +235,9 @@ def _check_corpora(spec: ExpertSpec, document: Document, project: Project) -> No
     for index, corpus in enumerate(spec.corpora):
         loc = ("corpora", index)
         if isinstance(corpus, FileCorpus):
-            if not (project.root / "experts" / corpus.file).is_file():
-                document.add(loc, f"'{corpus.file}' is no file in experts/. Put it there, or correct its name.")
+            if not (project.home / corpus.file).is_file():
+                folder = project.shown(project.home)
+                document.add(loc, f"'{corpus.file}' is no file in {folder}/. Put it there, or correct its name.")
         elif corpus.source not in SOURCES:
             document.add(loc, f"unknown source '{corpus.source}'. {did_you_mean(corpus.source, SOURCES)}")
         elif (corpus.source, corpus.format) not in FORMATS:

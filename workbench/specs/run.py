@@ -2,50 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
+from workbench.specs.candidate import Candidate
 from workbench.specs.common import Dtype, Name, Share, Spec
-
-
-class Each(Spec):
-    """The same entry for every model that `each` names: `experts`, a pattern, or `best-of PATTERN` (one per expert)."""
-
-    each: str
-    parameters: dict[str, Any] = {}
-
-
-class Entry(Spec):
-    """One model of a candidate, before its axes are filled in."""
-
-    model: str
-    parameters: dict[str, Any] = {}
-
-
-Scalar = str | float | int | bool
-
-
-class Candidate(Spec):
-    """A merge, or a sweep of merges over the cross product of its axes. Values are checked once they are filled in.
-
-    `slices`, `modules`, `tokenizer_source`, `tokenizer` and `chat_template` are mergekit's, which then computes it.
-    """
-
-    merge_method: str
-    models: list[Entry] | Each = []
-    slices: list[dict[str, Any]] = []
-    modules: dict[str, dict[str, Any]] = {}
-    axes: dict[Name, Annotated[list[Scalar], Field(min_length=1)] | Literal["experts"]] = {}
-    base_model: str | None = None
-    parameters: dict[str, Any] = {}
-    seed: int | str | None = None
-    variant: Literal["mergekit", "paper"] = "mergekit"
-    dtype: Dtype = "float32"
-    out_dtype: Dtype = "bfloat16"
-    tokenizer_source: str | None = None
-    tokenizer: dict[str, Any] | None = None
-    chat_template: str | None = None
+from workbench.specs.search import SearchSpec
 
 
 class Asking(Spec):
@@ -113,12 +76,23 @@ class Handoff(Spec):
 
 
 class RunSpec(Spec):
-    """A run: from a base and its experts to the merged checkpoint that is worth aligning."""
+    """A run: from a base and its experts to the merged checkpoint that is worth aligning.
+
+    `baselines` are trainings of the same base that stand on the board beside them, such as one on all corpora at once;
+    they are neither merged nor chosen.
+    """
 
     run: Name
     base: Name
     experts: Annotated[list[Name], Field(min_length=1)]
+    baselines: list[Name] = []
     candidates: Annotated[dict[str, Candidate], Field(min_length=1)]
+    searches: dict[Name, SearchSpec] = {}
     score: Score
     select: Select = Select()
     handoff: Handoff | None = None
+
+    @property
+    def trained(self) -> list[str]:
+        """The models that are trained from the base: experts, then baselines."""
+        return [*self.experts, *self.baselines]

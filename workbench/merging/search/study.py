@@ -1,0 +1,233 @@
+"""What a search has tried, kept in a journal on disk: seeded, resumable after a kill, shared by several processes.
+
+Optuna's door. A sampler is made anew for every candidate, seeded by the search's seed and the candidate's number, so
+that what is tried does not depend on how often the search was stopped on the way.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import socket
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from workbench.errors import MissingExtra, UserError
+from workbench.merging.search.space import Axis, Point, Space, Value
+from workbench.merging.search.starts import starts
+
+TRIED, PROCESS, SEARCH = "tried", "process", "search"
+State = Literal["scored", "stopped", "failed"]
+
+
+@dataclass(frozen=True)
+class Tried:
+    """One candidate that was looked at.
+
+    `values` are its objectives, higher is better: on all items if it was `scored`, estimated on the `items` that were
+    asked if it was `stopped`, none if it `failed`. `spread` is the standard deviation between draws. `reason` says why
+    it was stopped or failed.
+    """
+
+    number: int
+    point: Mapping[str, Value]
+    state: State
+    values: tuple[float, ...]
+    items: int
+    seconds: float
+    reason: str = ""
+    spread: float | None = None
+    record: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A candidate that a process of this search is to try."""
+
+    number: int
+    point: Point
+
+
+class Study:
+    """The candidates of one search, in `folder`. `identity` is the search's content id."""
+
+    def __init__(self, folder: Path, identity: str, space: Space) -> None:
+        """Raises MissingExtra without Optuna, UserError when the folder holds another search."""
+        try:
+            import optuna
+            from optuna.storages.journal import JournalFileBackend
+        except ImportError as error:
+            raise MissingExtra("searches", "search") from error
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        self._space = space
+        self._asked: dict[int, Any] = {}
+        self._folder = folder
+        self._axes = {axis.name: axis for axis in space.axes}
+        self._distributions = {name: _distribution(axis) for name, axis in self._axes.items()}
+        folder.mkdir(parents=True, exist_ok=True)
+        storage = optuna.storages.JournalStorage(JournalFileBackend(str(folder / "journal.log")))
+        self._study = optuna.create_study(
+            study_name="search",
+            storage=storage,
+            directions=["maximize"] * len(space.spec.objectives),
+            load_if_exists=True,
+        )
+        with self._alone():
+            self._begin(identity)
+            self._again()
+
+    def _begin(self, identity: str) -> None:
+        known = self._study.user_attrs.get(SEARCH)
+        if known is None:
+            self._study.set_user_attr(SEARCH, identity)
+            if self._space.spec.sampler != "grid":  # which visits every point of its own
+                for point in starts(self._space):
+                    self._study.enqueue_trial(dict(point), skip_if_exists=True)
+        elif known != identity:
+            raise UserError(
+                f"{self._folder} holds another search (id {known[:12]}, not {identity[:12]}). Move it away."
+            )
+
+    def ask(self) -> Asked | None:
+        """The next candidate to try; None when the budget is spent, or a grid has no other point."""
+        with self._alone():
+            n, budget = len(self._counted()), self._space.spec.budget
+            if (budget is not None and n >= budget) or (self._space.spec.sampler == "grid" and n >= self.points):
+                return None
+            self._study.sampler = _seeded(self._sampler, self._space.spec.seed)
+            trial = self._study.ask(self._distributions)
+            trial.set_user_attr(PROCESS, _this_process())
+        self._asked[trial.number] = trial
+        return Asked(trial.number, {name: trial.params[name] for name in self._axes})
+
+    def tell(self, tried: Tried) -> None:
+        """Keep what came of a candidate that this process asked for."""
+        from optuna.trial import TrialState
+
+        self._asked.pop(tried.number).set_user_attr(TRIED, json.dumps(asdict(tried)))
+        if tried.state == "failed":
+            self._study.tell(tried.number, state=TrialState.FAIL)
+        else:
+            self._study.tell(tried.number, list(tried.values))
+
+    def tried(self) -> list[Tried]:
+        """All candidates that were tried, by number."""
+        found = [json.loads(one.user_attrs[TRIED]) for one in self._study.get_trials() if TRIED in one.user_attrs]
+        return [Tried(**{**one, "values": tuple(one["values"])}) for one in found]
+
+    @property
+    def points(self) -> int:
+        """Points of the grid."""
+        n = 1
+        for axis in self._axes.values():
+            n *= len(axis.grid)
+        return n
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """No other process asks or opens meanwhile, so that no trial is seen before it says whose it is."""
+        with (self._folder / "lock").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)  # given back by the system, even of a process that is killed
+            yield
+
+    def _counted(self) -> list[Any]:
+        """Trials that count towards the budget: all but those that a killed process left and those in waiting."""
+        from optuna.trial import TrialState
+
+        return [
+            one
+            for one in self._study.get_trials(deepcopy=False)
+            if TRIED in one.user_attrs or one.state == TrialState.RUNNING
+        ]
+
+    def _again(self) -> None:
+        """What a killed process was trying is tried again."""
+        from optuna.trial import TrialState
+
+        for one in self._study.get_trials(states=(TrialState.RUNNING,)):
+            if not _alive(one.user_attrs.get(PROCESS, "")):
+                self._give_up(one.number)
+                self._study.enqueue_trial(one.params)
+
+    def _give_up(self, number: int) -> None:
+        from optuna.trial import TrialState
+
+        self._study.tell(number, state=TrialState.FAIL, skip_if_finished=True)
+
+    def _sampler(self, seed: int) -> Any:
+        """Optuna's sampler of that name. It learns of stopped candidates, too: they are told with their estimates."""
+        from optuna import samplers
+
+        grid = {name: list(axis.grid) for name, axis in self._axes.items()}
+        made: Mapping[str, Callable[[], Any]] = {
+            "tpe": lambda: samplers.TPESampler(seed=seed, multivariate=True),
+            "cmaes": lambda: samplers.CmaEsSampler(seed=seed, warn_independent_sampling=False),
+            "nsga2": lambda: samplers.NSGAIISampler(seed=seed),
+            "random": lambda: samplers.RandomSampler(seed=seed),
+            # One order of the points for all candidates, who take them by their numbers.
+            "grid": lambda: samplers.GridSampler(grid, seed=self._space.spec.seed),
+        }
+        return made[self._space.spec.sampler]()
+
+
+def _distribution(axis: Axis) -> Any:
+    from optuna.distributions import CategoricalDistribution, FloatDistribution
+
+    if axis.values:
+        return CategoricalDistribution(list(axis.values))
+    return FloatDistribution(axis.low, axis.high)
+
+
+def _seeded(made: Callable[[int], Any], seed: int) -> Any:
+    """A sampler that is made anew for every trial, with a seed of its own."""
+    from optuna.samplers import BaseSampler, GridSampler
+
+    class Seeded(BaseSampler):
+        def __init__(self) -> None:
+            self._of: dict[int, Any] = {}
+
+        def _one(self, number: int) -> Any:
+            if number not in self._of:
+                self._of = {number: made((seed * 1_000_003 + number) % 2**31)}
+            return self._of[number]
+
+        def infer_relative_search_space(self, study: Any, trial: Any) -> Any:
+            return self._one(trial.number).infer_relative_search_space(study, trial)
+
+        def sample_relative(self, study: Any, trial: Any, search_space: Any) -> Any:
+            return self._one(trial.number).sample_relative(study, trial, search_space)
+
+        def sample_independent(self, study: Any, trial: Any, param_name: str, param_distribution: Any) -> Any:
+            return self._one(trial.number).sample_independent(study, trial, param_name, param_distribution)
+
+        def before_trial(self, study: Any, trial: Any) -> None:
+            self._one(trial.number).before_trial(study, trial)
+
+        def after_trial(self, study: Any, trial: Any, state: Any, values: Sequence[float] | None) -> None:
+            sampler = self._one(trial.number)
+            if not isinstance(sampler, GridSampler):  # which stops a loop of Optuna's that is not ours
+                sampler.after_trial(study, trial, state, values)
+
+    return Seeded()
+
+
+def _this_process() -> str:
+    return f"{socket.gethostname()} {os.getpid()}"
+
+
+def _alive(process: str) -> bool:
+    """Whether a process that wrote its name into the journal still runs; one of another machine is taken to."""
+    host, _, pid = process.partition(" ")
+    if not pid or host != socket.gethostname():
+        return bool(pid)
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

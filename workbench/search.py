@@ -1,0 +1,216 @@
+"""A search, run: candidates are written into a live model and raced against the best so far, on validation items alone.
+
+Killed at any moment it goes on where it was; several processes may run one search, and share its journal and answers.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from workbench.errors import StepFailed
+from workbench.progress import Progress
+from workbench.specs.merge import MergeSpec
+from workbench.specs.search import MEAN
+from workbench.stand import Stand
+from workbench.store import write_json
+
+if TYPE_CHECKING:
+    from workbench.merging.search.space import Space
+    from workbench.merging.search.study import Asked, Study, Tried
+    from workbench.scoring.racing.challenge import Challenge, Leader
+    from workbench.scoring.racing.settings import Settings
+
+DRAWS = 1000
+"""Seeds of a drawn candidate count from the search's seed times this."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a search came to: the recipe of the best candidate, what it is called, and its validation score.
+
+    `asked` items were answered, of the `exhaustive` that all candidates together have.
+    """
+
+    name: str
+    recipe: MergeSpec
+    score: float
+    tried: tuple[Tried, ...]
+    baselines: Mapping[str, float]
+    asked: int
+    exhaustive: int
+
+
+def search(space: Space, stand: Stand, study: Study, folder: Path, progress: Progress) -> Found:
+    """Try candidates until the budget is spent. Raises StepFailed when none of them could be scored."""
+    hunt = _Hunt(space, stand, study, folder, progress)
+    hunt.start()
+    while hunt.in_time() and (asked := study.ask()) is not None:
+        study.tell(hunt.attempt(asked))
+    return hunt.found()
+
+
+class _Hunt:
+    """One process at one search."""
+
+    def __init__(self, space: Space, stand: Stand, study: Study, folder: Path, progress: Progress) -> None:
+        self._space = space
+        self._stand = stand
+        self._study = study
+        self._folder = folder
+        self._progress = progress
+        self._leader: Leader | None = None
+        self._recipes: dict[str, MergeSpec] = {}
+        self._baselines: dict[str, float] = {}
+
+    def start(self) -> None:
+        """Score the baselines, which answer every item unless the race says that they are behind."""
+        from workbench.merging.search.starts import baselines
+
+        if not self._space.spec.baselines:
+            return
+        for number, (name, recipe) in enumerate(baselines(self._space), start=1):
+            fared = self._challenge(name, (recipe,), number)
+            if fared.entry.last is not None:
+                self._baselines[name] = fared.entry.last.score
+
+    def in_time(self) -> bool:
+        """Whether the minutes that the search has, over all processes, are not spent."""
+        minutes = self._space.spec.minutes
+        return minutes is None or sum(one.seconds for one in self._study.tried()) < 60 * minutes
+
+    def attempt(self, asked: Asked) -> Tried:
+        """Try one candidate."""
+        from workbench.merging.search.study import Tried
+
+        self._catch_up()
+        started = time.monotonic()
+        name = f"candidate {asked.number}"
+        try:
+            recipes = self._drawn(asked)
+        except ValueError as error:  # no expert is left, or a density leaves no room for gamma
+            reason = str(error).splitlines()[1].strip() if len(str(error).splitlines()) > 1 else str(error)
+            return Tried(asked.number, asked.point, "failed", (), 0, time.monotonic() - started, reason)
+        fared = self._challenge(name, recipes, asked.number + len(self._baselines) + 1)
+        entry, items = fared.entry, sum(fared.entry.items.values())
+        seconds = time.monotonic() - started
+        if entry.status == "failed" or entry.last is None:
+            return Tried(asked.number, asked.point, "failed", (), items, seconds, entry.reason)
+        if entry.status == "stopped" and fared.leader is not None:
+            # Paired: the items that it was asked may be easier than the others, for the leader as well.
+            estimate = fared.leader.score + entry.last.difference
+            return Tried(asked.number, asked.point, "stopped", (estimate,), items, seconds, entry.reason)
+        plain = {task: list(values.values()) for task, values in fared.values.items()}
+        write_json(self._folder / "values" / f"{asked.number}.json", plain)
+        values = tuple(self._objective(one, plain) for one in self._space.spec.objectives)
+        return Tried(asked.number, asked.point, "scored", values, items, seconds, spread=self._spread(recipes))
+
+    def found(self) -> Found:
+        """The best of all. Raises StepFailed when nothing could be scored."""
+        self._catch_up()
+        tried = self._study.tried()
+        if self._leader is None:
+            reasons = [one.reason for one in tried if one.reason]
+            raise StepFailed(
+                f"no candidate of the search could be scored. The first: {(reasons or ['none was tried'])[0]}"
+            )
+        total = sum(self._stand.sizes.values())
+        return Found(
+            name=self._leader.candidate,
+            recipe=self._recipe(self._leader.candidate),
+            score=self._leader.score,
+            tried=tuple(tried),
+            baselines=self._baselines,
+            asked=sum(one.items for one in tried),
+            exhaustive=total * sum(one.state != "failed" for one in tried),
+        )
+
+    def _challenge(self, name: str, recipes: Sequence[MergeSpec], number: int) -> Challenge:
+        """A candidate against the leader; one that draws is asked once a draw, and its mean counts."""
+        from workbench.scoring.racing.challenge import challenge
+
+        def ask(_: str, wanted: Mapping[str, Sequence[int]]) -> dict[str, list[float]]:
+            found = [self._stand.ask(recipe, wanted) for recipe in recipes]
+            return {
+                task: [statistics.fmean(values) for values in zip(*(one[task] for one in found), strict=True)]
+                for task in wanted
+            }
+
+        self._report()
+        fared = challenge(name, self._leader, self._stand.sizes, ask, self._settings(), number)
+        if fared.entry.status == "winner":
+            self._recipes[name] = recipes[0]
+            self._leader = fared.leader
+        return fared
+
+    def _settings(self) -> Settings:
+        from workbench.scoring.racing.settings import Settings
+
+        race, seed = self._space.spec.race, self._space.spec.seed
+        if race is False or len(self._space.spec.objectives) > 1:
+            return Settings(first=1.0, seed=seed)
+        return Settings(
+            "strict" if race.mode == "strict" else "halving",
+            race.first,
+            race.factor,
+            risk=race.risk,
+            alpha=race.alpha,
+            seed=seed,
+        )
+
+    def _drawn(self, asked: Asked) -> list[MergeSpec]:
+        if not self._space.drawn:
+            return [self._space.merge(asked.point)]
+        first = self._space.spec.seed * DRAWS
+        return [self._space.merge(asked.point, first + draw) for draw in range(self._space.spec.draws)]
+
+    def _spread(self, recipes: Sequence[MergeSpec]) -> float | None:
+        """Standard deviation of the scores of the draws; their answers are known by now."""
+        if len(recipes) < 2:
+            return None
+        everything = {task: range(n) for task, n in self._stand.sizes.items()}
+        scores = [self._mean(self._stand.ask(recipe, everything)) for recipe in recipes]
+        return statistics.stdev(scores)
+
+    def _objective(self, name: str, values: Mapping[str, Sequence[float]]) -> float:
+        return self._mean(values) if name == MEAN else statistics.fmean(values[name])
+
+    @staticmethod
+    def _mean(values: Mapping[str, Sequence[float]]) -> float:
+        return statistics.fmean(statistics.fmean(of_task) for of_task in values.values())
+
+    def _catch_up(self) -> None:
+        """Take over a better candidate of another process, or of this search before it was stopped."""
+        from workbench.scoring.racing.challenge import Leader
+
+        scored = [one for one in self._study.tried() if one.state == "scored"]
+        best = max(scored, key=lambda one: (one.values[0], -one.number), default=None)
+        if best is None or (self._leader is not None and best.values[0] <= self._leader.score):
+            return
+        values = json.loads((self._folder / "values" / f"{best.number}.json").read_text())
+        self._leader = Leader(f"candidate {best.number}", best.values[0], values)
+
+    def _recipe(self, name: str) -> MergeSpec:
+        """Of a candidate that draws, the first draw: it was ranked by their mean, and none is picked for its luck."""
+        if name in self._recipes:
+            return self._recipes[name]
+        from workbench.merging.search.study import Asked
+
+        point = next(one.point for one in self._study.tried() if f"candidate {one.number}" == name)
+        return self._drawn(Asked(0, point))[0]
+
+    def _report(self) -> None:
+        tried = self._study.tried()
+        budget, minutes = self._space.spec.budget, self._space.spec.minutes
+        spent = sum(one.seconds for one in tried)
+        best = f"best {100 * self._leader.score:.1f} ({self._leader.candidate})" if self._leader else ""
+        if budget is not None:
+            left = f", {spent / len(tried) * (budget - len(tried)) / 60:.0f} min left" if tried else ""
+            self._progress(len(tried), budget, best + left)
+        elif minutes is not None:
+            self._progress(spent / 60, minutes, best)
