@@ -153,15 +153,24 @@ def methods(arguments: argparse.Namespace) -> None:
     console.print(table)
 
 
+START = """
+import os, subprocess, sys
+process = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+_, status, usage = os.wait4(process.pid, 0)
+print(os.waitstatus_to_exitcode(status), usage.ru_maxrss)
+"""
+"""On Linux the peak memory of a process begins at that of the process which started it: this one is small."""
+
+
 def measured(command: Sequence[str]) -> tuple[float, float]:
     """Seconds and peak memory (GB) of a command."""
     started = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
+    done = subprocess.run([sys.executable, "-S", "-c", START, *command], capture_output=True, text=True, check=True)
+    seconds = time.perf_counter() - started
+    code, peak = map(int, done.stdout.split())
+    if code:
         raise SystemExit(f"{' '.join(command)} failed. Run it by hand to see why.")
-    return time.perf_counter() - started, usage.ru_maxrss * 1024 / 1e9
+    return seconds, peak * 1024 / 1e9
 
 
 def commands(arguments: argparse.Namespace) -> None:
