@@ -26,8 +26,13 @@ $(STAMP): requirements.lock pyproject.toml
 demo: install
 	@$(BIN)/workbench run merges/demo.yaml
 
+EXPERTS := medcode clinical pubmed medwiki guidelines datamix
+
+# All experts and the baseline on all corpora. What this machine has trained is taken; a killed training goes on where it was.
 experts: install
-	@for expert in medcode clinical; do $(BIN)/workbench train experts/$$expert.yaml || exit $$?; done
+	@for expert in $(EXPERTS); do \
+		$(BIN)/workbench fetch experts/$$expert.yaml && $(BIN)/workbench train experts/$$expert.yaml || exit $$?; \
+	done
 
 test: install
 	@$(BIN)/python -m pytest

@@ -212,3 +212,16 @@ def test_fetch_by_name_fetches_and_lists_that_one(workbench: Command, monkeypatc
 def test_fetch_checks_all_names_before_it_fetches(workbench: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("workbench.cli.fetch.fetch", lambda name: pytest.fail(f"{name} was fetched"))
     assert workbench("fetch", "meqsum", "pubmedqaa").code == 2
+
+
+def test_fetch_for_an_expert_gets_what_it_reads_and_the_items_that_it_must_not(
+    workbench: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetched: list[str] = []
+    monkeypatch.setattr("workbench.cli.fetch.fetch", fetched.append)
+    monkeypatch.chdir(Path(__file__).parents[2])
+    assert workbench("fetch", "experts/pubmed.yaml", "medswin").code == 0
+    assert {"pubmed-abstracts", "pmc-oa-rct-ccby", "ncbi-disease"} <= set(fetched), "its corpora"
+    assert {"meqsum", "mirage", "roco-ccby-captions"} <= set(fetched), "of the suites that it leaves out"
+    assert "medquad" in fetched, "of the suite"
+    assert len(fetched) == len(set(fetched))
