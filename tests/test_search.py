@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +129,28 @@ def test_a_candidate_that_is_no_merge_is_recorded_and_the_search_goes_on(project
     assert [one["state"] for one in record["tried"]] == ["failed", "failed"]
     assert "gamma (0.5) and density (0.9) add up to more than 1" in record["tried"][0]["reason"]
     assert record["name"] in record["baselines"], "what has to be beaten was not"
+
+
+def test_a_merge_that_is_no_number_is_recorded_with_its_tensor(project: Path, tmp_path: Path) -> None:
+    space = {"weight": {"values": [1e39, 0.5]}}
+    asked = planned(project, merge_method="task_arithmetic", space=space, sampler="grid", budget=2)
+    record = found(asked, walked(asked, tmp_path))
+    [failed] = [one for one in record["tried"] if one["state"] == "failed"]
+    assert failed["point"] == {"weight": 1e39}
+    assert "model." in failed["reason"]
+    assert {one["state"] for one in record["tried"]} != {"failed"}
+
+
+def test_two_processes_run_one_search(project: Path, tmp_path: Path) -> None:
+    file = planned(project, budget=12, race=False).declared.file
+    words = [sys.executable, "-m", "workbench", "run", str(file), "--runs", str(tmp_path)]
+    processes = [subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) for _ in range(2)]
+    said = [process.communicate(timeout=500)[0] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], said
+    asked = planned(project, budget=12, race=False)
+    record = found(asked, walked(asked, tmp_path))
+    assert [one["number"] for one in record["tried"]] == list(range(12))
+    assert {one["state"] for one in record["tried"]} == {"scored"}
 
 
 def test_a_search_that_scores_nothing_says_why(project: Path, tmp_path: Path) -> None:

@@ -50,9 +50,13 @@ def search(space: Space, stand: Stand, study: Study, folder: Path, progress: Pro
     """Try candidates until the budget is spent. Raises StepFailed when none of them could be scored."""
     hunt = _Hunt(space, stand, study, folder, progress)
     hunt.start()
-    while hunt.in_time() and (asked := study.ask()) is not None:
-        study.tell(hunt.attempt(asked))
-    return hunt.found()
+    while True:
+        if hunt.in_time() and (asked := study.ask()) is not None:
+            study.tell(hunt.attempt(asked))
+        elif study.under_way():  # by another process, which may yet find the best, or be killed
+            time.sleep(1)
+        else:
+            return hunt.found()
 
 
 class _Hunt:

@@ -114,6 +114,13 @@ class Study:
         else:
             self._study.tell(tried.number, list(tried.values))
 
+    def under_way(self) -> bool:
+        """Whether another process is trying a candidate. What a killed one was trying is to be asked for again."""
+        from optuna.trial import TrialState
+
+        with self._alone():
+            return self._again() or bool(self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)))
+
     def tried(self) -> list[Tried]:
         """All candidates that were tried, by number."""
         found = [json.loads(one.user_attrs[TRIED]) for one in self._study.get_trials() if TRIED in one.user_attrs]
@@ -144,19 +151,16 @@ class Study:
             if TRIED in one.user_attrs or one.state == TrialState.RUNNING
         ]
 
-    def _again(self) -> None:
-        """What a killed process was trying is tried again."""
+    def _again(self) -> bool:
+        """See to it that what a killed process was trying is tried again; whether there was any."""
         from optuna.trial import TrialState
 
-        for one in self._study.get_trials(states=(TrialState.RUNNING,)):
-            if not _alive(one.user_attrs.get(PROCESS, "")):
-                self._give_up(one.number)
-                self._study.enqueue_trial(one.params)
-
-    def _give_up(self, number: int) -> None:
-        from optuna.trial import TrialState
-
-        self._study.tell(number, state=TrialState.FAIL, skip_if_finished=True)
+        running = self._study.get_trials(states=(TrialState.RUNNING,))
+        left = [one for one in running if not _alive(one.user_attrs.get(PROCESS, ""))]
+        for one in left:
+            self._study.tell(one.number, state=TrialState.FAIL)
+            self._study.enqueue_trial(one.params)
+        return bool(left)
 
     def _sampler(self, seed: int) -> Any:
         """Optuna's sampler of that name. It learns of stopped candidates, too: they are told with their estimates."""
