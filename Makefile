@@ -34,8 +34,9 @@ experts: install
 		$(BIN)/workbench fetch experts/$$expert.yaml && $(BIN)/workbench train experts/$$expert.yaml || exit $$?; \
 	done
 
+# Two to four processes of one thread each, file by file; the tests on the real model first, which take longest.
 test: install
-	@$(BIN)/python -m pytest
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile tests/test_real.py tests
 
 check: install
 	@$(BIN)/ruff check .
