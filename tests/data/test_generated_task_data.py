@@ -210,8 +210,9 @@ def test_a_key_that_is_refused_stops_the_run_and_keeps_what_was_answered(tmp_pat
 
 
 RUN = """
-    import random, sys
+    import random, signal, sys
     from pathlib import Path
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs are born deaf to Ctrl-C
     sys.path.insert(0, {tests!r})
     from test_generated_task_data import document, made, spec_for
     made([document(n) for n in range(40)], spec_for({url!r}, kinds=["summary"]), Path({cache!r}))
