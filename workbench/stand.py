@@ -22,10 +22,12 @@ class Stand:
     def __init__(self, places: Mapping[str, Place], live: Live, identify: Callable[[MergeSpec], str]) -> None:
         from workbench.merging.places import open_sources
         from workbench.merging.resident import Resident
+        from workbench.merging.stream import Options
 
         self._live = live
         self._identify = identify
-        self._resident = Resident(dict(zip(places, open_sources(list(places.values())), strict=True)))
+        sources = dict(zip(places, open_sources(list(places.values())), strict=True))
+        self._resident = Resident(sources, Options(device=live.model.device.type))
         self._written: str | None = None
 
     def __enter__(self) -> Stand:
