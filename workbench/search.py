@@ -34,7 +34,8 @@ DRAWS = 1000
 class Found:
     """What a search came to: the recipe of the best candidate, what it is called, and its validation score.
 
-    `asked` items were answered, of the `exhaustive` that all candidates together have.
+    `asked` items were answered, of the `exhaustive` that all candidates together have. Scores of baselines that were
+    stopped early are estimates.
     """
 
     name: str
@@ -59,6 +60,19 @@ def search(space: Space, stand: Stand, study: Study, folder: Path, progress: Pro
             return hunt.found()
 
 
+def _score(fared: Challenge) -> float | None:
+    """A candidate's score over all items, estimated where it was stopped; None where it failed.
+
+    The estimate is paired: the items that it was asked may be easier than the others, for the leader as well.
+    """
+    last = fared.entry.last
+    if last is None or fared.entry.status == "failed":
+        return None
+    if fared.entry.status == "stopped" and fared.leader is not None:
+        return fared.leader.score + last.difference
+    return last.score
+
+
 class _Hunt:
     """One process at one search."""
 
@@ -80,8 +94,8 @@ class _Hunt:
             return
         for number, (name, recipe) in enumerate(baselines(self._space), start=1):
             fared = self._challenge(name, (recipe,), number)
-            if fared.entry.last is not None:
-                self._baselines[name] = fared.entry.last.score
+            if (score := _score(fared)) is not None:
+                self._baselines[name] = score
 
     def in_time(self) -> bool:
         """Whether the minutes that the search has, over all processes, are not spent."""
@@ -101,14 +115,12 @@ class _Hunt:
             reason = str(error).splitlines()[1].strip() if len(str(error).splitlines()) > 1 else str(error)
             return Tried(asked.number, asked.point, "failed", (), 0, time.monotonic() - started, reason)
         fared = self._challenge(name, recipes, asked.number + len(self._baselines) + 1)
-        entry, items = fared.entry, sum(fared.entry.items.values())
+        entry, items, score = fared.entry, sum(fared.entry.items.values()), _score(fared)
         seconds = time.monotonic() - started
-        if entry.status == "failed" or entry.last is None:
+        if score is None:
             return Tried(asked.number, asked.point, "failed", (), items, seconds, entry.reason)
-        if entry.status == "stopped" and fared.leader is not None:
-            # Paired: the items that it was asked may be easier than the others, for the leader as well.
-            estimate = fared.leader.score + entry.last.difference
-            return Tried(asked.number, asked.point, "stopped", (estimate,), items, seconds, entry.reason)
+        if entry.status == "stopped":
+            return Tried(asked.number, asked.point, "stopped", (score,), items, seconds, entry.reason)
         plain = {task: list(values.values()) for task, values in fared.values.items()}
         write_json(self._folder / "values" / f"{asked.number}.json", plain)
         values = tuple(self._objective(one, plain) for one in self._space.spec.objectives)
