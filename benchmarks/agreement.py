@@ -46,12 +46,14 @@ def available(names: Sequence[str]) -> dict[str, int]:
     return found
 
 
-def theirs(model: Path, samples: Mapping[str, Sequence[int]], out: Path) -> dict[str, dict[int, dict[str, Any]]]:
+def theirs(
+    model: Path, samples: Mapping[str, Sequence[int]], out: Path, batch_size: int
+) -> dict[str, dict[int, dict[str, Any]]]:
     """Items by task and index, as the `lm_eval` command writes them."""
     command = [
         str(Path(sys.executable).with_name("lm_eval")), "run", "--model", "hf",
         "--model_args", f"pretrained={model},dtype=float32", "--include_path", str(TASKS), "--tasks", ",".join(samples),
-        "--samples", json.dumps(samples), "--device", "cpu", "--batch_size", "8", "--log_samples",
+        "--samples", json.dumps(samples), "--device", "cpu", "--batch_size", str(batch_size), "--log_samples",
         "--output_path", str(out),
     ]  # fmt: skip
     done = subprocess.run(
@@ -106,11 +108,13 @@ def main() -> int:
     parser.add_argument("model", type=Path)
     parser.add_argument("--tasks", nargs="*", default=[])
     parser.add_argument("--limit", type=int, default=8)
+    help = "rows of lm_eval's batches (8); it keeps the logits of whole rows: 20 GB at 8 of 5,000 tokens, so take 1"
+    parser.add_argument("--batch-size", type=int, default=8, help=help)
     options = parser.parse_args()
     sizes = available(options.tasks)
     samples = {name: subset(name, n, options.limit) for name, n in sizes.items()}
     with tempfile.TemporaryDirectory() as folder:
-        plain = theirs(options.model, samples, Path(folder))
+        plain = theirs(options.model, samples, Path(folder), options.batch_size)
     mine = ours(options.model, samples, options.limit)
     failed = 0
     for name, items in plain.items():
