@@ -127,5 +127,10 @@ def _item(task: Task, sample: Mapping[str, Any], cut: bool) -> dict[str, Any]:
     names = NUMBERS if task.confidential else (*NUMBERS, *WORDS)
     kept = {key: sample[key] for key in names if key in sample}
     metrics = {key: sample[key] for key in sample["metrics"]}
-    text = json.dumps({"task": task.name, **kept, **metrics, **({"cut": True} if cut else {})}, default=str)
+    text = json.dumps({"task": task.name, **kept, **metrics, **({"cut": True} if cut else {})}, default=_plain)
     return json.loads(text, parse_constant=lambda _: None)  # type: ignore[no-any-return]  # NaN is no JSON
+
+
+def _plain(value: Any) -> Any:
+    """A number of numpy's as Python's own, as lm-eval writes it; anything else as text."""
+    return value.item() if hasattr(value, "item") else str(value)
