@@ -47,7 +47,7 @@ def available(names: Sequence[str]) -> dict[str, int]:
 
 
 def theirs(
-    model: Path, samples: Mapping[str, Sequence[int]], out: Path, batch_size: int
+    model: Path, samples: Mapping[str, Sequence[int]], out: Path, batch_size: int = 8
 ) -> dict[str, dict[int, dict[str, Any]]]:
     """Items by task and index, as the `lm_eval` command writes them."""
     command = [
