@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Collection, Iterable
@@ -15,7 +14,7 @@ from workbench.plan import Plan, Step
 from workbench.records import CleanScore, Overlap, Role, ScoreRow, SharedItem, plain
 from workbench.run import Walk
 from workbench.specs.expand import BASE
-from workbench.steps import Context, rows_of, selection_of, write_handoff
+from workbench.steps import Context, items_of, rows_of, selection_of, write_handoff
 from workbench.store import Store, write_json, write_text
 
 if TYPE_CHECKING:
@@ -132,8 +131,7 @@ def clean_scores(context: Context, overlaps: Iterable[Overlap], models: Collecti
         for role in ROLES:
             rows = [row for row in rows_of(scored, role, context) if (row.task, role) in shared]
             if rows and scored.name in models:
-                lines = (context[scored.scores[role].id].path / "items.jsonl").read_text().splitlines()
-                items = [json.loads(line) for line in lines]
+                items = items_of(scored, role, context)
                 found += [clean_score(row, items, shared[row.task, role]) for row in rows]
     return found
 

@@ -21,7 +21,7 @@ from workbench.stand import Stand
 from workbench.store import write_json
 
 if TYPE_CHECKING:
-    from workbench.merging.search.space import Space
+    from workbench.merging.search.space import Point, Space
     from workbench.merging.search.study import Asked, Study, Tried
     from workbench.scoring.racing.challenge import Challenge, Leader
     from workbench.scoring.racing.settings import Settings
@@ -83,8 +83,9 @@ class _Hunt:
         self._folder = folder
         self._progress = progress
         self._leader: Leader | None = None
-        self._recipes: dict[str, MergeSpec] = {}
+        self._recipe: MergeSpec | None = None
         self._baselines: dict[str, float] = {}
+        self._first = 1
 
     def start(self) -> None:
         """Score the baselines, which answer every item unless the race says that they are behind."""
@@ -92,8 +93,9 @@ class _Hunt:
 
         if not self._space.spec.baselines:
             return
-        for number, (name, recipe) in enumerate(baselines(self._space), start=1):
-            fared = self._challenge(name, (recipe,), number)
+        for name, recipe in baselines(self._space):
+            fared = self._challenge(name, (recipe,), self._first)
+            self._first += 1
             if (score := _score(fared)) is not None:
                 self._baselines[name] = score
 
@@ -110,11 +112,11 @@ class _Hunt:
         started = time.monotonic()
         name = f"candidate {asked.number}"
         try:
-            recipes = self._drawn(asked)
+            recipes = self._drawn(asked.point)
         except ValueError as error:  # no expert is left, or a density leaves no room for gamma
             reason = str(error).splitlines()[1].strip() if len(str(error).splitlines()) > 1 else str(error)
             return Tried(asked.number, asked.point, "failed", (), 0, time.monotonic() - started, reason)
-        fared = self._challenge(name, recipes, asked.number + len(self._baselines) + 1)
+        fared = self._challenge(name, recipes, self._first + asked.number)
         entry, items, score = fared.entry, sum(fared.entry.items.values()), _score(fared)
         seconds = time.monotonic() - started
         if score is None:
@@ -130,7 +132,7 @@ class _Hunt:
         """The best of all. Raises StepFailed when nothing could be scored."""
         self._catch_up()
         tried = self._study.tried()
-        if self._leader is None:
+        if self._leader is None or self._recipe is None:
             reasons = [one.reason for one in tried if one.reason]
             raise StepFailed(
                 f"no candidate of the search could be scored. The first: {(reasons or ['none was tried'])[0]}"
@@ -138,7 +140,7 @@ class _Hunt:
         total = sum(self._stand.sizes.values())
         return Found(
             name=self._leader.candidate,
-            recipe=self._recipe(self._leader.candidate),
+            recipe=self._recipe,
             score=self._leader.score,
             tried=tuple(tried),
             baselines=self._baselines,
@@ -160,8 +162,7 @@ class _Hunt:
         self._report()
         fared = challenge(name, self._leader, self._stand.sizes, ask, self._settings(), number)
         if fared.entry.status == "winner":
-            self._recipes[name] = recipes[0]
-            self._leader = fared.leader
+            self._lead(fared.leader, recipes)
         return fared
 
     def _settings(self) -> Settings:
@@ -179,11 +180,11 @@ class _Hunt:
             seed=seed,
         )
 
-    def _drawn(self, asked: Asked) -> list[MergeSpec]:
+    def _drawn(self, point: Point) -> list[MergeSpec]:
         if not self._space.drawn:
-            return [self._space.merge(asked.point)]
+            return [self._space.merge(point)]
         first = self._space.spec.seed * DRAWS
-        return [self._space.merge(asked.point, first + draw) for draw in range(self._space.spec.draws)]
+        return [self._space.merge(point, first + draw) for draw in range(self._space.spec.draws)]
 
     def _spread(self, recipes: Sequence[MergeSpec]) -> float | None:
         """Standard deviation of the scores of the draws; their answers are known by now."""
@@ -209,16 +210,11 @@ class _Hunt:
         if best is None or (self._leader is not None and best.values[0] <= self._leader.score):
             return
         values = json.loads((self._folder / "values" / f"{best.number}.json").read_text())
-        self._leader = Leader(f"candidate {best.number}", best.values[0], values)
+        self._lead(Leader(f"candidate {best.number}", best.values[0], values), self._drawn(best.point))
 
-    def _recipe(self, name: str) -> MergeSpec:
-        """Of a candidate that draws, the first draw: it was ranked by their mean, and none is picked for its luck."""
-        if name in self._recipes:
-            return self._recipes[name]
-        from workbench.merging.search.study import Asked
-
-        point = next(one.point for one in self._study.tried() if f"candidate {one.number}" == name)
-        return self._drawn(Asked(0, point))[0]
+    def _lead(self, leader: Leader | None, recipes: Sequence[MergeSpec]) -> None:
+        """Of a candidate that draws, the first is merged: their mean ranked it, and none is taken for its luck."""
+        self._leader, self._recipe = leader, recipes[0]
 
     def _report(self) -> None:
         tried = self._study.tried()

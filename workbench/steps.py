@@ -247,8 +247,7 @@ def _values(
             continue
         metrics = {task["name"]: task["metric"] for task in score.spec["tasks"] if task["in_mean"]}
         found[one.name] = {name: {} for name in metrics}
-        for line in (context[score.id].path / "items.jsonl").read_text().splitlines():
-            item = json.loads(line)
+        for item in items_of(one, "validation", context):
             value = item.get(metrics.get(item["task"], ""))
             if isinstance(value, int | float):
                 of_task = found[one.name][item["task"]]
@@ -257,6 +256,12 @@ def _values(
             tried = context[one.model.inputs[0]].json("found.json")["tried"]
             found |= {f"{one.name}, candidate {each['number']}": {} for each in tried}
     return found
+
+
+def items_of(scored: Scored, role: Role, context: Context) -> list[dict[str, Any]]:
+    """What a model answered to every item, in one role."""
+    lines = (context[scored.scores[role].id].path / "items.jsonl").read_text().splitlines()
+    return [json.loads(line) for line in lines]
 
 
 def rows_of(scored: Scored, role: Role, context: Context) -> list[ScoreRow]:

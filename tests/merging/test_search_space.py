@@ -79,7 +79,8 @@ def test_a_search_starts_at_the_recipes_that_people_use() -> None:
 
 
 def test_choices_start_at_the_nearest_value_and_switches_on() -> None:
-    [point, *_] = starts(space(space={"density": {"values": [0.1, 0.45, 0.9]}}, switches=True))
+    found = space(space={"density": {"values": [0.1, 0.45, 0.9]}}, parameters={"weight": 1.0}, switches=True)
+    [point, *_] = starts(found)
     assert point == {"density": 0.45, "use a": True, "use b": True}
 
 
@@ -99,6 +100,7 @@ def test_the_baselines_are_merges_of_all_experts_with_small_weights() -> None:
         ({"space": {"weigth": [0.0, 1.0]}}, r"'ties' has no parameter 'weigth'\. Did you mean 'weight'"),
         ({"space": {"lambda": {"low": 0.0, "high": 1.0, "each": True}}}, "'lambda' is a parameter of the whole merge"),
         ({"parameters": {"weight": 0.5}}, "'weight' is looked for and given: take one away"),
+        ({"space": {"density": [0.2, 0.9]}}, "'ties' needs 'weight': give it in 'parameters', of each model, or look"),
         ({"budget": None}, "give a 'budget' in candidates, or 'minutes'"),
         ({"objectives": ["mean", "icd10cm"]}, "several objectives go with 'sampler: nsga2'"),
         ({"sampler": "nsga2"}, "and nsga2 with several objectives"),

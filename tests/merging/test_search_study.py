@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -111,6 +112,34 @@ def test_what_a_killed_process_was_trying_is_tried_again(tmp_path: Path) -> None
     walk(untouched)
     first = [tuple(one.point.values()) for one in untouched.tried()[:3]]
     assert set(first) <= {tuple(one.point.values()) for one in study.tried()}
+
+
+def _killed_before_its_last_word(folder: Path) -> None:
+    study = Study(folder, IDENTITY, space())
+    asked = study.ask()
+    assert asked is not None
+    study._end = lambda tried: os.kill(os.getpid(), signal.SIGKILL)  # type: ignore[method-assign]
+    study.tell(scored(asked))
+
+
+def test_what_a_killed_process_had_found_out_is_kept(tmp_path: Path) -> None:
+    process = multiprocessing.get_context("fork").Process(target=_killed_before_its_last_word, args=(tmp_path,))
+    process.start()
+    process.join()
+    study = Study(tmp_path, IDENTITY, space())
+    assert walk(study) == 11
+    assert [one.number for one in study.tried()] == list(range(12))
+
+
+def test_a_search_that_ended_with_an_error_goes_on_in_the_same_process(tmp_path: Path) -> None:
+    study = Study(tmp_path, IDENTITY, space())
+    assert study.ask() is not None
+    assert Study(tmp_path, IDENTITY, space()).under_way()
+    del study
+    gc.collect()
+    assert walk(Study(tmp_path, IDENTITY, space())) == 12
+    gc.collect()
+    assert not list(tmp_path.glob("process-*"))
 
 
 def _walks(folder: Path, queue: Any) -> None:

@@ -37,7 +37,7 @@ def expanded(tmp_path: Path) -> Expand:
         (tmp_path / "run.yaml").write_text(HEAD + textwrap.indent(candidates, "  "))
         document = read_yaml(tmp_path / "run.yaml")
         run = validate(document, RunSpec)
-        found = [] if run is None else expand(run, document)
+        found = [] if run is None else expand(run, document)[0]
         problems = sorted({(problem.line - FIRST + 1, problem.what) for problem in document.problems})
         return found, [f"{line}: {what}" for line, what in problems]
 

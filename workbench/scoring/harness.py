@@ -124,14 +124,13 @@ class Harness:
         """What this model answered before, wherever that was asked."""
         if self._answers is None:
             return Remembered()
-        groups = self.built(tasks)["groups"]
-        confidential = {
-            name
-            for task in tasks
-            if task.confidential
-            for name in (task.task, *(child for child in getattr(groups.get(task.task), "children", ())))
-        }
+        confidential = {name for task in tasks if task.confidential for name in (task.task, *self.members(task, tasks))}
         return Remembered(self._answers / f"{model_id[:12]}-{settings.dtype}.sqlite", confidential)
+
+    def members(self, task: Task, tasks: Sequence[Task]) -> list[str]:
+        """The lm-eval tasks of one of `tasks`: those of a group, or itself."""
+        group = self.built(tasks)["groups"].get(task.task)
+        return list(getattr(group, "children", ())) or [task.task]
 
     def built(self, tasks: Sequence[Task]) -> Any:
         """lm-eval's tasks, made once. Raises UserError for an unknown task and for a faulty item."""

@@ -23,10 +23,9 @@ class Live:
         built = harness.built(self._asked)
         self._items: dict[str, list[tuple[str, int]]] = {}
         for task in self._asked:
-            members = getattr(built["groups"].get(task.task), "children", None) or [task.task]
             self._items[task.name] = [
                 (member, doc)
-                for member in members
+                for member in harness.members(task, self._asked)
                 for doc in subset(member, len(built["tasks"][member].eval_docs), settings.limit)
             ]
         self._scorer = load(folder, settings)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import fnmatch
 import itertools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,7 @@ from workbench.specs.load import Document, did_you_mean, sentence
 from workbench.specs.merge import Input, MergeSpec
 from workbench.specs.methods import METHODS
 from workbench.specs.run import RunSpec
+from workbench.specs.search import SearchSpec
 from workbench.specs.searches import Search
 
 BASE = "base"
@@ -58,45 +59,41 @@ class _Filled:
     values: Mapping[str, Any]
 
 
-def expand(run: RunSpec, document: Document) -> list[Merge]:
-    """All merges of a run, inputs before those that read them. Problems are recorded in the document."""
+def expand(run: RunSpec, document: Document) -> tuple[list[Merge], list[Search]]:
+    """All merges of a run, inputs before those that read them, and its searches. Problems go into the document."""
     filled: dict[str, _Filled] = {}
+    taken = (*run.trained, BASE, ALIGNED, run.base)
     for key, candidate in run.candidates.items():
         for one in _fill(key, candidate, run, document):
-            if one.name in filled or one.name in (*run.trained, BASE, ALIGNED, run.base):
+            if one.name in (*filled, *taken):
                 document.add(one.loc, f"the name '{one.name}' is taken already. Use every axis in the name: {{axis}}.")
             filled.setdefault(one.name, one)
     merges = {name: merge for name, one in filled.items() if (merge := _merge(one, filled, run, document))}
-    return _ordered(merges, filled, document)
+    for name in run.searches.keys() & {*filled, *taken}:
+        document.add(("searches", name), f"the name '{name}' is taken already. Give the search another one.")
+    searches = [_search(name, spec, filled, run, document) for name, spec in run.searches.items()]
+    return _ordered(merges, filled, document), searches
 
 
-def expand_searches(run: RunSpec, document: Document) -> list[Search]:
-    """All searches of a run. Problems are recorded in the document."""
-    silent = Document(document.file)  # what is wrong with a candidate was said when it was expanded
-    filled = {one.name: one for key, candidate in run.candidates.items() for one in _fill(key, candidate, run, silent)}
-    found = []
-    for name, spec in run.searches.items():
-        loc: Loc = ("searches", name)
-        if name in (*filled, *run.trained, BASE, ALIGNED, run.base):
-            document.add(loc, f"the name '{name}' is taken already.")
-        if spec.out_dtype != run.score.dtype:
-            document.add(
-                loc,
-                f"the search scores what it writes: 'out_dtype' ({spec.out_dtype}) and the score's 'dtype' "
-                f"({run.score.dtype}) must be the same.",
-            )
-        written = Candidate(merge_method=spec.merge_method, models=spec.models, parameters=spec.parameters)
-        names = _Names(_Filled(name, None, loc, written, {}), filled, run, document, {})
-        if isinstance(spec.models, Each):
-            models = [Input(model=one, parameters=spec.models.parameters) for one in names.each(spec.models.each)]
-        else:
-            models = [
-                Input(model=names.model(entry.model, (*loc, "models", index)), parameters=entry.parameters)
-                for index, entry in enumerate(spec.models)
-            ]
-        base = BASE if spec.base_model is None else names.model(spec.base_model, (*loc, "base_model"))
-        found.append(Search(name, spec, tuple(models), base, names.members))
-    return found
+def _search(name: str, spec: SearchSpec, filled: Mapping[str, _Filled], run: RunSpec, document: Document) -> Search:
+    loc: Loc = ("searches", name)
+    if spec.out_dtype != run.score.dtype:
+        document.add(
+            loc,
+            f"the search scores what it writes: 'out_dtype' ({spec.out_dtype}) and the score's 'dtype' "
+            f"({run.score.dtype}) must be the same.",
+        )
+    written = Candidate(merge_method=spec.merge_method, models=spec.models)
+    names = _Names(_Filled(name, None, loc, written, {}), filled, run, document, {})
+    models = []
+    for entry in names.inputs(spec.models):
+        try:
+            models.append(Input.model_validate(entry))
+        except ValidationError as errors:
+            for complaint in complaints(errors, entry):
+                document.add((*loc, "models"), f"{entry['model']}: {sentence(complaint, Input)}")
+    base = BASE if spec.base_model is None else names.model(spec.base_model, (*loc, "base_model"))
+    return Search(name, spec, tuple(models), base, names.members)
 
 
 def _fill(key: str, candidate: Candidate, run: RunSpec, document: Document) -> Iterator[_Filled]:
@@ -148,14 +145,7 @@ def _merge(one: _Filled, filled: Mapping[str, _Filled], run: RunSpec, document: 
     candidate = one.candidate
     names = _Names(one, filled, run, document, {})
     before = len(document.problems)
-    entries = []
-    if isinstance(candidate.models, Each):
-        for name in names.each(_put(candidate.models.each, one.values)):
-            entries.append({"model": name, "parameters": _put(candidate.models.parameters, one.values)})
-    else:
-        for index, entry in enumerate(candidate.models):
-            name = names.model(entry.model, (*one.loc, "models", index))
-            entries.append({"model": name, "parameters": _put(entry.parameters, one.values)})
+    entries = names.inputs(candidate.models)
     layouts = {key: names.layout(getattr(candidate, key), (*one.loc, key)) for key in ("slices", "modules")}
     method = METHODS.get(candidate.merge_method)
     base = BASE if method is not None and method.base == "required" else None
@@ -192,6 +182,20 @@ class _Names:
     run: RunSpec
     document: Document
     members: dict[str, tuple[str, ...]]
+
+    def inputs(self, models: Sequence[Entry] | Each) -> list[dict[str, Any]]:
+        """The models of a merge with their parameters, as they are listed or as `each` stands for them."""
+        values = self.one.values
+        if isinstance(models, Each):
+            found = self.each(_put(models.each, values))
+            return [{"model": name, "parameters": _put(models.parameters, values)} for name in found]
+        return [
+            {
+                "model": self.model(entry.model, (*self.one.loc, "models", index)),
+                "parameters": _put(entry.parameters, values),
+            }
+            for index, entry in enumerate(models)
+        ]
 
     def model(self, name: str, loc: Loc) -> str:
         """A model by its own name, or a `best-of` reference, whose members are recorded."""

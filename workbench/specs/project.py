@@ -10,7 +10,7 @@ from typing import Any
 
 from workbench.data.catalogue import SOURCES
 from workbench.data.formats import FORMATS, formats_of
-from workbench.specs.expand import ALIGNED, BASE, Merge, expand, expand_searches
+from workbench.specs.expand import ALIGNED, BASE, Merge, expand
 from workbench.specs.load import Document, Spec, did_you_mean, raise_problems, read_yaml, validate
 from workbench.specs.models import BaseSpec, ExpertSpec, FileCorpus
 from workbench.specs.run import RunSpec
@@ -162,7 +162,7 @@ def load_run(path: Path) -> Declared:
         documents.append(suite_document)
         if suite is not None:
             suites[role] = suite
-    merges, searches = expand(run, document), expand_searches(run, document)
+    merges, searches = expand(run, document)
     raise_problems(documents)
     assert base is not None
     return Declared(project, path, run, base, experts, tuple(merges), tuple(searches), suites)

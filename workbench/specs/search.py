@@ -116,6 +116,15 @@ class SearchSpec(Spec):
         problems += [
             f"'{name}' is looked for and given: take one away" for name in self.space if name in self.parameters
         ]
+        given = self.models.parameters if isinstance(self.models, Each) else {}
+        listed = [] if isinstance(self.models, Each) else self.models
+        problems += [
+            f"'{method.name}' needs '{name}': give it in 'parameters', of each model, or look for it in 'space'"
+            for name, parameter in {**method.each, **method.shared}.items()
+            if parameter.required
+            and name not in {*self.space, *self.parameters, *given}
+            and not (listed and all(name in entry.parameters for entry in listed))
+        ]
         if not self.space and not self.switches:
             problems.append("the search space is empty: give at least one range in 'space', or 'switches: true'")
         if self.budget is None and self.minutes is None:

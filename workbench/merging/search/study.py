@@ -9,10 +9,11 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import socket
+import tempfile
+import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -41,7 +42,6 @@ class Tried:
     seconds: float
     reason: str = ""
     spread: float | None = None
-    record: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,7 @@ class Study:
         self._axes = {axis.name: axis for axis in space.axes}
         self._distributions = {name: _distribution(axis) for name, axis in self._axes.items()}
         folder.mkdir(parents=True, exist_ok=True)
+        self._mine = _sign_of_life(self, folder)
         storage = optuna.storages.JournalStorage(JournalFileBackend(str(folder / "journal.log")))
         self._study = optuna.create_study(
             study_name="search",
@@ -100,15 +101,18 @@ class Study:
                 return None
             self._study.sampler = _seeded(self._sampler, self._space.spec.seed)
             trial = self._study.ask(self._distributions)
-            trial.set_user_attr(PROCESS, _this_process())
+            trial.set_user_attr(PROCESS, self._mine)
         self._asked[trial.number] = trial
         return Asked(trial.number, {name: trial.params[name] for name in self._axes})
 
     def tell(self, tried: Tried) -> None:
         """Keep what came of a candidate that this process asked for."""
+        self._asked.pop(tried.number).set_user_attr(TRIED, json.dumps(asdict(tried)))
+        self._end(tried)
+
+    def _end(self, tried: Tried) -> None:
         from optuna.trial import TrialState
 
-        self._asked.pop(tried.number).set_user_attr(TRIED, json.dumps(asdict(tried)))
         if tried.state == "failed":
             self._study.tell(tried.number, state=TrialState.FAIL)
         else:
@@ -123,8 +127,7 @@ class Study:
 
     def tried(self) -> list[Tried]:
         """All candidates that were tried, by number."""
-        found = [json.loads(one.user_attrs[TRIED]) for one in self._study.get_trials() if TRIED in one.user_attrs]
-        return [Tried(**{**one, "values": tuple(one["values"])}) for one in found]
+        return [_tried(one) for one in self._study.get_trials(deepcopy=False) if TRIED in one.user_attrs]
 
     @property
     def points(self) -> int:
@@ -156,10 +159,13 @@ class Study:
         from optuna.trial import TrialState
 
         running = self._study.get_trials(states=(TrialState.RUNNING,))
-        left = [one for one in running if not _alive(one.user_attrs.get(PROCESS, ""))]
+        left = [one for one in running if not _alive(self._folder, one.user_attrs.get(PROCESS, ""))]
         for one in left:
-            self._study.tell(one.number, state=TrialState.FAIL)
-            self._study.enqueue_trial(one.params)
+            if TRIED in one.user_attrs:  # it was killed before its last word
+                self._end(_tried(one))
+            else:
+                self._study.tell(one.number, state=TrialState.FAIL)
+                self._study.enqueue_trial(one.params)
         return bool(left)
 
     def _sampler(self, seed: int) -> Any:
@@ -219,19 +225,32 @@ def _seeded(made: Callable[[int], Any], seed: int) -> Any:
     return Seeded()
 
 
-def _this_process() -> str:
-    return f"{socket.gethostname()} {os.getpid()}"
+def _tried(trial: Any) -> Tried:
+    raw = json.loads(trial.user_attrs[TRIED])
+    return Tried(**{**raw, "values": tuple(raw["values"])})
 
 
-def _alive(process: str) -> bool:
-    """Whether a process that wrote its name into the journal still runs; one of another machine is taken to."""
-    host, _, pid = process.partition(" ")
-    if not pid or host != socket.gethostname():
-        return bool(pid)
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
+def _sign_of_life(study: Study, folder: Path) -> str:
+    """The name of a file that is locked for as long as the study is there, whatever ends its process."""
+    descriptor, path = tempfile.mkstemp(prefix="process-", dir=folder)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    weakref.finalize(study, _ended, descriptor, path)
+    return Path(path).name
+
+
+def _ended(descriptor: int, path: str) -> None:
+    Path(path).unlink(missing_ok=True)
+    os.close(descriptor)
+
+
+def _alive(folder: Path, process: str) -> bool:
+    """Whether the process of that sign of life still runs."""
+    if not process or not (folder / process).is_file():
         return False
-    except PermissionError:
-        return True
-    return True
+    with (folder / process).open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    (folder / process).unlink(missing_ok=True)
+    return False
