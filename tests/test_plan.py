@@ -66,6 +66,27 @@ def changed(before: Plan, after: Plan) -> set[str]:
     return {name for name, step_id in ids(before).items() if step_id not in kept}
 
 
+def test_an_intermediate_candidate_is_scored_on_validation_alone_and_never_chosen(
+    planned: Callable[[], Plan], change: Change
+) -> None:
+    before = planned()
+    change("merges/run.yaml", "merge_method: slerp", "merge_method: slerp\n    intermediate: true")
+    after = planned()
+    slerps = {f"slerp-{expert}-{t}" for expert in ("code", "notes") for t in (0.25, 0.5)}
+    roles = {scored.name: set(scored.scores) for scored in after.board}
+    assert {name for name, found in roles.items() if found == {"validation"}} == slerps
+    assert set(before.select.spec["candidates"]) - set(after.select.spec["candidates"]) == slerps
+    # What they are, and what is made of them, stays as it was.
+    assert changed(before, after) == {f"score {name}-test" for name in slerps} | {f"select {before.select.name}"}
+
+
+def test_a_shortened_run_is_another_run_of_the_same_models(run_file: Path) -> None:
+    whole, short = load_run(run_file), load_run(run_file).shortened(3)
+    assert (short.run.run, short.run.score.limit) == (f"{whole.run.run}-limit-3", 3)
+    kinds = {step.split()[0] for step in changed(plan(whole), plan(short))}
+    assert kinds == {"score", "pick", "merge", "select"}  # merges of picks
+
+
 def test_every_step_comes_after_its_inputs_and_once(planned: Callable[[], Plan]) -> None:
     found = planned()
     seen: set[str] = set()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import version
@@ -36,6 +36,7 @@ VERSIONS: Mapping[StepKind, int] = {
 }  # fmt: skip
 """Raised when the code of a step changes what it writes: results of older code are then computed again."""
 
+ROLES: tuple[Role, ...] = ("validation", "test")
 PREFERENCES = Path(__file__).parent / "alignment" / "preferences"
 
 
@@ -189,7 +190,7 @@ class _Planner:
         self.models: dict[str, Step] = {}
         self.scored: dict[str, Scored] = {}
         self.suites: dict[Role, tuple[Plain, tuple[Unavailable, ...]]] = {
-            role: tasks_of(declared.suites[role], declared.project) for role in _roles()
+            role: tasks_of(declared.suites[role], declared.project) for role in ROLES
         }
 
     def add(self, step: Step) -> Step:
@@ -208,11 +209,11 @@ class _Planner:
             self.score(name, self.models[name])
         for merge in self.declared.merges:
             self.models[merge.name] = self.merge(merge)
-            self.score(merge.name, self.models[merge.name])
+            self.score(merge.name, self.models[merge.name], ("validation",) if merge.intermediate else ROLES)
         for search in self.declared.searches:
             self.models[search.name] = self.found(search)
             self.score(search.name, self.models[search.name])
-        candidates = [merge.name for merge in self.declared.merges]
+        candidates = [merge.name for merge in self.declared.merges if not merge.intermediate]
         candidates += [search.name for search in self.declared.searches]
         select = self.add(self.choice("select", run.run, candidates, run.select.model_dump()))
         align = self.align(run.handoff, select)
@@ -250,10 +251,10 @@ class _Planner:
         inputs = tuple(scored.scores["validation"].id for scored in read)
         return Step(kind, name, {"rule": rule, "candidates": candidates}, inputs, {"scored": tuple(read)})
 
-    def score(self, name: str, model: Step) -> None:
+    def score(self, name: str, model: Step, roles: Iterable[Role] = ROLES) -> None:
         score = self.declared.run.score
         scores: dict[Role, Step] = {}
-        for role in _roles():
+        for role in roles:
             tasks, _ = self.suites[role]
             scores[role] = self.add(score_step(name, role, tasks, score, model.id, self.declared.project))
         self.scored[name] = Scored(name, model, scores)
@@ -281,7 +282,3 @@ def data_file(stage: Stage, declared_in: Path) -> Path:
 
 def _stage(stage: Stage, declared_in: Path) -> Plain:
     return {**stage.model_dump(exclude={"data"}), "data_sha256": file_sha256(data_file(stage, declared_in))}
-
-
-def _roles() -> tuple[Role, Role]:
-    return ("validation", "test")

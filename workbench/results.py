@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workbench.ids import Plain, content_id
-from workbench.plan import Plan, Step
-from workbench.records import CleanScore, Overlap, Role, ScoreRow, SharedItem, plain
+from workbench.plan import ROLES, Plan, Step
+from workbench.records import CleanScore, Overlap, ScoreRow, SharedItem, plain
 from workbench.run import Walk
 from workbench.specs.expand import BASE
 from workbench.steps import Context, items_of, rows_of, selection_of, write_handoff
@@ -20,7 +20,6 @@ from workbench.store import Store, write_json, write_text
 if TYPE_CHECKING:
     from workbench.board.page import Board
 
-ROLES: tuple[Role, ...] = ("validation", "test")
 KNOWLEDGE_RECALL = (
     "icd10cm tasks measure knowledge recall: the medcode expert reads the code tables, never the questions."
 )

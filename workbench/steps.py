@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.errors import StepFailed
 from workbench.ids import SHORT, file_sha256
-from workbench.plan import PREFERENCES, Excluded, Plan, Scored, Step, data_file, merge_step
+from workbench.plan import PREFERENCES, ROLES, Excluded, Plan, Scored, Step, data_file, merge_step
 from workbench.progress import Progress
 from workbench.provenance import capture, commit
 from workbench.records import Rejection, Role, ScoreRow, Selection, plain
@@ -265,8 +265,9 @@ def items_of(scored: Scored, role: Role, context: Context) -> list[dict[str, Any
 
 
 def rows_of(scored: Scored, role: Role, context: Context) -> list[ScoreRow]:
-    """Rows of a model in one role, under the name it has in this run; none while it is not scored."""
-    artifact = context.artifacts.get(scored.scores[role].id)
+    """Rows of a model in one role, under the name it has in this run; none while it is not scored, or never will be."""
+    step = scored.scores.get(role)
+    artifact = context.artifacts.get(step.id) if step else None
     if artifact is None:
         return []
     return [ScoreRow(**{**row, "model": scored.name, "role": role}) for row in artifact.json("scores.json")]
@@ -301,12 +302,10 @@ def write_handoff(context: Context, out: Path) -> None:
     handoff = declared.run.handoff
     selection = selection_of(context[context.plan.select.id])
     scored = next(s for s in context.plan.board if s.name == selection.model)
-    roles: tuple[Role, ...] = ("validation", "test")
-    rows = [row for role in roles for row in rows_of(scored, role, context)]
+    rows = [row for role in ROLES for row in rows_of(scored, role, context)]
     chosen = Chosen(selection, context[scored.model.id].path, rows, licences(context.plan))
-    places = Places(
-        declared.file, context.store.root, data_file(handoff.sft, declared.file), data_file(handoff.dpo, declared.file)
-    )
+    sft_data, dpo_data = (data_file(stage, declared.file) for stage in (handoff.sft, handoff.dpo))
+    places = Places(declared.file, context.store.root, sft_data, dpo_data, declared.limit)
     write_bundle(chosen, handoff, places, out)
 
 

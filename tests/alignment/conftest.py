@@ -46,9 +46,9 @@ def handoff(**changes: Any) -> Handoff:
 
 @pytest.fixture
 def bundle(checkpoint: Path, tmp_path: Path) -> Callable[..., Path]:
-    """`bundle(**changes)`: a bundle of the checkpoint, with changes of its hand-off."""
+    """`bundle(limit, **changes)`: a bundle of the checkpoint in a run of that limit, with changes of its hand-off."""
 
-    def make(**changes: Any) -> Path:
+    def make(limit: int | None = None, **changes: Any) -> Path:
         (tmp_path / "merges").mkdir()
         for name in ("merges/small.yaml", "merges/a.jsonl", "merges/b.jsonl"):
             (tmp_path / name).write_text("".join(json.dumps(row) + "\n" for row in ROWS))
@@ -59,6 +59,7 @@ def bundle(checkpoint: Path, tmp_path: Path) -> Callable[..., Path]:
             tmp_path / "runs",
             tmp_path / "merges" / "a.jsonl",
             tmp_path / "merges" / "b.jsonl",
+            limit,
         )
         out = tmp_path / "runs" / "small" / "handoff"
         write_bundle(chosen, handoff(**changes), places, out)

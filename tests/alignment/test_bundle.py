@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import subprocess
@@ -12,6 +13,7 @@ import pytest
 import yaml
 
 from workbench.alignment.bundle import align, shortened
+from workbench.cli import score
 from workbench.errors import StepFailed
 from workbench.specs.run import Handoff
 
@@ -72,11 +74,24 @@ def test_the_script_runs_sft_dpo_and_the_scores(bundle: Bundle, tmp_path: Path) 
     assert [call.rpartition(" -m ")[2] for call in calls[:2]] == [
         "workbench.alignment.sft sft.yaml", "workbench.alignment.dpo dpo.yaml"
     ]  # fmt: skip
-    words = calls[2].split()
+    asked = score_options(calls[2])
+    assert (asked.model, asked.name, asked.limit) == ("aligned/dpo", "aligned", None)
+    assert (out / asked.run).resolve() == tmp_path / "merges" / "small.yaml"
+    assert (out / asked.runs).resolve() == tmp_path / "runs"
+
+
+def score_options(call: str) -> argparse.Namespace:
+    """What `workbench score` itself understands of a call."""
+    words = call.split()
     assert words[:3] == ["-m", "workbench", "score"]
-    assert words[4:8] == ["--model", "aligned/dpo", "--name", "aligned"]
-    assert (out / words[3]).resolve() == tmp_path / "merges" / "small.yaml"
-    assert (out / words[9]).resolve() == tmp_path / "runs"
+    parser = argparse.ArgumentParser()
+    score.arguments(parser)
+    return parser.parse_args(words[3:])
+
+
+def test_a_shortened_run_scores_its_aligned_model_on_as_many_items(bundle: Bundle, tmp_path: Path) -> None:
+    _, calls, _ = script(bundle(limit=7), tmp_path, "score")
+    assert [score_options(call).limit for call in calls] == [7]
 
 
 def test_stages_may_be_named_and_launched_in_another_way(bundle: Bundle, tmp_path: Path) -> None:

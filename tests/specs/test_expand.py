@@ -292,3 +292,8 @@ def test_every_mistake_in_one_go(expanded: Expand) -> None:
         "7: slerp-notes-2.0: 't' must lie from 0 to 1 (2).",
         "12: circular merge: c -> d -> c. Take one of them out of the circle.",
     ]
+
+
+def test_a_run_without_any_candidate_to_choose_is_refused(expanded: Expand) -> None:
+    _, problems = expanded(f"{SLERP}  intermediate: true\n")
+    assert problems == ["0: all candidates are intermediate: none can be chosen. Take it off one of them."]

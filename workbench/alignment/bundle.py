@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ for stage in "${@:-sft dpo score}"; do
   for one in $stage; do
     case "$one" in
       sft | dpo) "$python" -m accelerate.commands.launch "${how[@]}" -m "workbench.alignment.$one" "$one.yaml" ;;
-      score) "$python" -m workbench score "@RUN_FILE@" --model aligned/dpo --name aligned --runs "@RUNS@" ;;
+      score) "$python" -m workbench score aligned/dpo --name aligned --run "@RUN_FILE@" --runs "@RUNS@"@LIMIT@ ;;
       *) echo "unknown stage '$one'. Known: sft, dpo, score." >&2; exit 2 ;;
     esac
   done
@@ -50,12 +51,13 @@ class Chosen:
 
 @dataclass(frozen=True)
 class Places:
-    """Paths that a bundle points at: the run file, the runs folder, and the two data files."""
+    """What a bundle points at: run file, runs folder, two data files; `limit` is that of a shortened run."""
 
     run_file: Path
     runs: Path
     sft_data: Path
     dpo_data: Path
+    limit: int | None = None
 
 
 def write_bundle(chosen: Chosen, handoff: Handoff, places: Places, out: Path) -> None:
@@ -74,8 +76,12 @@ def write_bundle(chosen: Chosen, handoff: Handoff, places: Places, out: Path) ->
     shutil.copyfile(places.dpo_data, out / "dpo.jsonl")
     _write_stage(handoff.sft, evidence["checkpoint"], "sft", handoff.seed, out)
     _write_stage(handoff.dpo, "aligned/sft", "dpo", handoff.seed, out)
-    script = SCRIPT.replace("@RUN_FILE@", os.path.relpath(places.run_file, out))
-    write_text(out / "align.sh", script.replace("@RUNS@", os.path.relpath(places.runs, out)))
+    filled = {
+        "@RUN_FILE@": os.path.relpath(places.run_file, out),
+        "@RUNS@": os.path.relpath(places.runs, out),
+        "@LIMIT@": f" --limit {places.limit}" if places.limit else "",
+    }
+    write_text(out / "align.sh", reduce(lambda text, name: text.replace(name, filled[name]), filled, SCRIPT))
     (out / "align.sh").chmod(0o755)
     write_text(out / "README.md", _readme(chosen, handoff))
 

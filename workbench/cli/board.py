@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 
-from workbench.cli.common import run_argument, run_file, runs_argument
+from workbench.cli.common import declared_run, run_argument, runs_argument
 from workbench.cli.console import console, wrote
 from workbench.errors import DataMissing
 from workbench.plan import plan
 from workbench.results import board_of, write_board
 from workbench.run import found_so_far
-from workbench.specs.project import load_run
 from workbench.store import Store
 
 
@@ -24,7 +23,7 @@ def main(options: argparse.Namespace) -> int:
     """Show and write the board; nothing is scored."""
     from workbench.board.render import to_rich
 
-    planned, store = plan(load_run(run_file(options.run))), Store(options.runs)
+    planned, store = plan(declared_run(options)), Store(options.runs)
     board = board_of(found_so_far(planned, store))
     if board is None:
         raise DataMissing(f"{planned.declared.file}: its base is not scored yet. Run: workbench run {options.run}")

@@ -6,11 +6,15 @@ import argparse
 from pathlib import Path
 
 from workbench.errors import UserError
+from workbench.specs.project import Declared, load_run
 
 
 def run_argument(parser: argparse.ArgumentParser) -> None:
-    """The run file."""
+    """The run file, in full or shortened."""
     parser.add_argument("run", help="a run file, or its name in merges/ (demo for merges/demo.yaml)")
+    parser.add_argument(
+        "--limit", type=count, help="so many items of every task: a shortened run, with a folder of its own"
+    )
 
 
 def runs_argument(parser: argparse.ArgumentParser) -> None:
@@ -25,6 +29,12 @@ def count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"'{text}' is no count. Give a whole number, 1 or more.")
     return int(text)
+
+
+def declared_run(options: argparse.Namespace) -> Declared:
+    """What the run file of `run_argument` declares. Raises UserError for its problems."""
+    declared = load_run(run_file(options.run))
+    return declared if options.limit is None else declared.shortened(options.limit)
 
 
 def run_file(given: str) -> Path:

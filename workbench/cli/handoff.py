@@ -6,13 +6,12 @@ import argparse
 
 from rich.markup import escape
 
-from workbench.cli.common import run_argument, run_file, runs_argument
+from workbench.cli.common import declared_run, run_argument, runs_argument
 from workbench.cli.console import console
 from workbench.errors import DataMissing, UserError
 from workbench.plan import plan
 from workbench.results import replace_handoff
 from workbench.run import found_so_far
-from workbench.specs.project import load_run
 from workbench.store import Store
 
 
@@ -24,7 +23,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Write runs/<run>/handoff/; its align.sh trains and scores."""
-    planned, store = plan(load_run(run_file(options.run))), Store(options.runs)
+    planned, store = plan(declared_run(options)), Store(options.runs)
     if planned.declared.run.handoff is None:
         raise UserError(f"{planned.declared.file}: declares no 'handoff'. Add one with sft, dpo and seed.")
     context = found_so_far(planned, store)

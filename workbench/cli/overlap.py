@@ -8,17 +8,16 @@ from collections.abc import Sequence
 from rich.table import Table
 from rich.text import Text
 
-from workbench.cli.common import run_argument, run_file, runs_argument
+from workbench.cli.common import declared_run, run_argument, runs_argument
 from workbench.cli.console import console, working, wrote
 from workbench.data.reading import licence_of
 from workbench.errors import DataMissing
-from workbench.plan import Plan, Step, plan
+from workbench.plan import ROLES, Plan, Step, plan
 from workbench.progress import Progress
 from workbench.provenance import capture
 from workbench.records import CleanScore, Overlap, Role, plain
-from workbench.results import ROLES, clean_scores, overlap_spec, overlaps_so_far
+from workbench.results import clean_scores, overlap_spec, overlaps_so_far
 from workbench.run import found_so_far
-from workbench.specs.project import load_run
 from workbench.store import Store, write_json
 
 
@@ -30,7 +29,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Compare every expert's corpora with every item, show what they share; scores without it, where there are any."""
-    planned, store = plan(load_run(run_file(options.run))), Store(options.runs)
+    planned, store = plan(declared_run(options)), Store(options.runs)
     with working("comparing") as progress:
         unread = compare(planned, store, progress)
     overlaps = overlaps_so_far(planned, store)

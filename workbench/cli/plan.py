@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 from rich.table import Table
 
-from workbench.cli.common import run_argument, run_file, runs_argument
+from workbench.cli.common import declared_run, run_argument, run_file, runs_argument
 from workbench.cli.console import console
 from workbench.ids import SHORT
 from workbench.plan import Plan, Step, plan
 from workbench.specs.load import read_yaml
 from workbench.specs.merge import MergeSpec
-from workbench.specs.project import load_run
 from workbench.store import Artifact, Store
 
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ def main(options: argparse.Namespace) -> int:
     document = read_yaml(file)
     if isinstance(document.value, dict) and "merge_method" in document.value:
         return _merge(file)
-    return _run(plan(load_run(file)), Store(options.runs))
+    return _run(plan(declared_run(options)), Store(options.runs))
 
 
 def _merge(file: Path) -> int:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 
-from workbench.cli.common import run_argument, run_file, runs_argument
+from workbench.cli.common import declared_run, run_argument, runs_argument
 from workbench.cli.console import Reporter, console, outcome_table, time_by_kind, wrote
 from workbench.plan import plan
 from workbench.results import finish
 from workbench.run import walk
-from workbench.specs.project import load_run
 from workbench.store import Store
 
 
@@ -23,7 +22,7 @@ def main(options: argparse.Namespace) -> int:
     """Walk the plan, show outcomes and board. 1 when a step failed, 130 when interrupted."""
     from workbench.board.render import to_rich
 
-    declared = load_run(run_file(options.run))
+    declared = declared_run(options)
     planned = plan(declared)
     store = Store(options.runs)
     console.print(f"[bold]{declared.run.run}[/] · {len(planned.steps)} steps, {len(declared.merges)} candidates")

@@ -9,17 +9,17 @@ from typing import get_args
 from rich.table import Table
 from rich.text import Text
 
-from workbench.cli.common import count, run_file, runs_argument
+from workbench.cli.common import count, declared_run, runs_argument
 from workbench.cli.console import console, working, wrote
 from workbench.errors import DataMissing, UserError
-from workbench.plan import plan
+from workbench.plan import ROLES, plan
 from workbench.records import ScoreRow
-from workbench.results import ROLES, board_of, write_board
+from workbench.results import board_of, write_board
 from workbench.run import found_so_far
 from workbench.score import Card, Model, find_model, score_folder, score_on
 from workbench.specs.common import Dtype
 from workbench.specs.load import did_you_mean
-from workbench.specs.project import Project, load_run, load_suite
+from workbench.specs.project import Project, load_suite
 from workbench.specs.run import Asking
 from workbench.store import Store, write_text
 
@@ -31,7 +31,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     on.add_argument("--suite", help="a suite in benchmarks/suites/, such as mini")
     on.add_argument("--run", help="a run file, or its name in merges/: both of its suites, and its board")
     parser.add_argument("--name", help="name on the board (default: that of the folder)")
-    parser.add_argument("--limit", type=count, help="with --suite: so many items of every task (a shortened run)")
+    parser.add_argument("--limit", type=count, help="so many items of every task (a shortened run)")
     parser.add_argument("--chat", action="store_true", help="with --suite: prompts in the model's chat template")
     parser.add_argument("--dtype", choices=get_args(Dtype), default="bfloat16", help="with --suite (default: bfloat16)")
     parser.add_argument(
@@ -97,7 +97,7 @@ def _write(card: Card, folder: Path) -> None:
 def _on_board(options: argparse.Namespace) -> int:
     from workbench.board.render import to_rich
 
-    planned, store = plan(load_run(run_file(options.run))), Store(options.runs)
+    planned, store = plan(declared_run(options)), Store(options.runs)
     context = found_so_far(planned, store)
     model = _named(find_model(options.model, planned.declared.project, store), options.name)
     extra: list[ScoreRow] = [row for role in ROLES for row in score_folder(context, model, role)]

@@ -29,10 +29,12 @@ Scalar = str | float | int | bool
 class Candidate(Spec):
     """A merge, or a sweep of merges over the cross product of its axes. Values are checked once they are filled in.
 
+    An `intermediate` one is there for other merges to take: it is scored on validation alone, and never chosen.
     `slices`, `modules`, `tokenizer_source`, `tokenizer` and `chat_template` are mergekit's, which then computes it.
     """
 
     merge_method: str
+    intermediate: bool = False
     models: list[Entry] | Each = []
     slices: list[dict[str, Any]] = []
     modules: dict[str, dict[str, Any]] = {}

@@ -34,13 +34,17 @@ AS_WRITTEN = ("variant", "dtype", "out_dtype", "tokenizer_source", "tokenizer", 
 
 @dataclass(frozen=True)
 class Merge:
-    """One merge of a run. `expert` is the value of its axis over the experts, if it has one."""
+    """One merge of a run. `expert` is the value of its axis over the experts, if it has one.
+
+    An `intermediate` one is scored on validation alone and never chosen.
+    """
 
     name: str
     spec: MergeSpec
     expert: str | None
     members: Mapping[str, tuple[str, ...]]
     """For each `best-of` reference: the candidates it chooses from."""
+    intermediate: bool = False
 
     @property
     def references(self) -> tuple[str, ...]:
@@ -71,6 +75,8 @@ def expand(run: RunSpec, document: Document) -> tuple[list[Merge], list[Search]]
     merges = {name: merge for name, one in filled.items() if (merge := _merge(one, filled, run, document))}
     for name in run.searches.keys() & {*filled, *taken}:
         document.add(("searches", name), f"the name '{name}' is taken already. Give the search another one.")
+    if not run.searches and all(candidate.intermediate for candidate in run.candidates.values()):
+        document.add(("candidates",), "all candidates are intermediate: none can be chosen. Take it off one of them.")
     searches = [_search(name, spec, filled, run, document) for name, spec in run.searches.items()]
     return _ordered(merges, filled, document), searches
 
@@ -163,7 +169,7 @@ def _merge(one: _Filled, filled: Mapping[str, _Filled], run: RunSpec, document: 
         **candidate.model_dump(include=set(AS_WRITTEN)),
     }
     try:
-        return Merge(one.name, MergeSpec.model_validate(raw), one.expert, names.members)
+        return Merge(one.name, MergeSpec.model_validate(raw), one.expert, names.members, candidate.intermediate)
     except ValidationError as errors:
         for complaint in complaints(errors, raw):
             place = complaint.loc

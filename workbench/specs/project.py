@@ -88,6 +88,14 @@ class Declared:
     searches: tuple[Search, ...]
     suites: Mapping[str, SuiteSpec]
     """By role."""
+    limit: int | None = None
+    """Items of every task, where the command asks for fewer than the file."""
+
+    def shortened(self, limit: int) -> Declared:
+        """The same run on so many items of every task, under a name of its own."""
+        score = self.run.score.model_copy(update={"limit": limit})
+        run = self.run.model_copy(update={"run": f"{self.run.run}-limit-{limit}", "score": score})
+        return replace(self, run=run, limit=limit)
 
 
 def kind_of(path: Path) -> str:
