@@ -22,7 +22,7 @@ LAYER = {
     "specs": 2,
     "publish": 3, "tasks": 3,
     "plan": 4,
-    "stand": 5,
+    "limits": 5, "stand": 5,
     "search": 6,
     "steps": 7,
     "run": 8, "train": 8,

@@ -38,10 +38,11 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-def planned(project: Path, limit: int = 8, **changes: Any) -> Plan:
+def planned(project: Path, limit: int = 8, select: dict[str, Any] | None = None, **changes: Any) -> Plan:
     raw = yaml.safe_load(project.read_text())
     del raw["handoff"]
     raw["score"]["limit"] = limit
+    raw["select"] = select or {}
     raw["searches"] = {"found": {**SEARCH, **changes}}
     models = {"each": "experts", "parameters": {"weight": 1.0}}
     raw["candidates"] = {"sum": {"merge_method": "task_arithmetic", "models": models}}
@@ -151,6 +152,14 @@ def test_two_processes_run_one_search(project: Path, tmp_path: Path) -> None:
     record = found(asked, walked(asked, tmp_path))
     assert [one["number"] for one in record["tried"]] == list(range(12))
     assert {one["state"] for one in record["tried"]} == {"scored"}
+
+
+def test_a_search_whose_rule_nobody_meets_says_so(project: Path, tmp_path: Path) -> None:
+    asked = planned(project, limit=8, select={"at_least": {"datasets_gained": 2}})
+    done = walk(asked, Store(tmp_path))
+    [failure] = [end for end in done.failures() if end.step.kind == "search"]
+    assert failure.reason.startswith("none of the 4 candidates tried meets 'select': 4 answered every item and break")
+    assert "of 1 tasks; the rule asks for at least 2" in failure.reason
 
 
 def test_a_search_that_scores_nothing_says_why(project: Path, tmp_path: Path) -> None:

@@ -231,11 +231,15 @@ class _Planner:
         ids = {reference: self.input(reference, search.members).id for reference in search.references}
         models = [{"model": str(index), "parameters": one.parameters} for index, one in enumerate(search.models)]
         spec = {"search": search.spec.model_dump(exclude_defaults=True), "models": models, "asked": asked.spec}
+        inputs = list(ids.values())
+        if rule := self.declared.run.select.model_dump(include={"at_least", "max_drop"}, exclude_defaults=True):
+            spec["rule"] = rule
+            inputs.append(self.scored[BASE].scores["validation"].id)
         # A larger budget goes on with what was tried.
         endless = {**spec, "search": search.spec.model_dump(exclude_defaults=True, exclude={"budget", "minutes"})}
-        journal = content_id("search", VERSIONS["search"], endless, tuple(ids.values()))
+        journal = content_id("search", VERSIONS["search"], endless, tuple(inputs))
         options = {"search": search, "ids": ids, "asked": asked, "journal": journal}
-        step = self.add(Step("search", search.name, spec, tuple(ids.values()), options))
+        step = self.add(Step("search", search.name, spec, tuple(inputs), options))
         return self.add(Step("merge", search.name, {}, (step.id, *ids.values()), {"search": search}))
 
     def input(self, reference: str, members_of: Mapping[str, tuple[str, ...]]) -> Step:

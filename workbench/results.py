@@ -1,4 +1,7 @@
-"""What a run leaves for people, in runs/<run>/: leaderboard, selection, outcomes, hand-off. Replaced at every start."""
+"""What a run leaves for people, in runs/<run>/: leaderboard, searches, selection, outcomes, hand-off.
+
+Replaced at every start.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,8 @@ from workbench.store import Store, write_json, write_text
 
 if TYPE_CHECKING:
     from workbench.board.page import Board
+    from workbench.board.pareto import TradeOff
+    from workbench.board.searched import Searched
 
 KNOWLEDGE_RECALL = (
     "icd10cm tasks measure knowledge recall: the medcode expert reads the code tables, never the questions."
@@ -75,6 +80,9 @@ def board_of(context: Context, extra: Iterable[ScoreRow] = ()) -> Board | None:
     """
     from workbench.alignment.bundle import shortened
     from workbench.board.page import Board
+    from workbench.board.pareto import front_of
+    from workbench.board.select import rule_of
+    from workbench.board.table import tidy
 
     plan, run = context.plan, context.plan.declared.run
     outside = list(extra)
@@ -87,6 +95,10 @@ def board_of(context: Context, extra: Iterable[ScoreRow] = ()) -> Board | None:
         return None
     select = context.artifacts.get(plan.select.id)
     selection = None if select is None else selection_of(select)
+    front: tuple[TradeOff, ...] = ()
+    if selection is not None and "validation" in scored_roles:
+        choice, read = plan.select.spec, [row for row in rows if row.role == "validation"]
+        front = front_of(tidy(read), BASE, choice["candidates"], rule_of(choice["rule"]))
     labels = {}
     if run.handoff is not None and (label := shortened(run.handoff)):
         labels["aligned"] = label
@@ -99,7 +111,21 @@ def board_of(context: Context, extra: Iterable[ScoreRow] = ()) -> Board | None:
         notes=tuple(notes(rows, run.score.limit)),
         labels=labels,
         overlap=tuple(overlap_of(context, (BASE, *([selection.model] if selection else ())))),
+        front=front,
+        searches=tuple(searches_of(context)),
     )
+
+
+def searches_of(context: Context) -> list[Searched]:
+    """What the searches of a run tried, as far as they are done."""
+    from workbench.board.searched import searched
+
+    found = []
+    for one in context.plan.declared.searches:
+        model = next(scored.model for scored in context.plan.board if scored.name == one.name)
+        if (artifact := context.artifacts.get(model.inputs[0])) is not None:
+            found.append(searched(one.name, one.spec, artifact.json("found.json")))
+    return found
 
 
 def overlap_spec(plan: Plan, adapter: Step) -> tuple[str, Plain]:
@@ -160,9 +186,12 @@ def notes(rows: Collection[ScoreRow], limit: int | None) -> list[str]:
 
 
 def write_board(board: Board, folder: Path) -> list[Path]:
-    """Write the board as Markdown and CSV."""
+    """Write the board as Markdown and CSV, and the candidates of every search as CSV."""
+    from workbench.board.candidates import candidates_csv
     from workbench.board.render import to_csv, to_markdown
 
-    write_text(folder / "leaderboard.md", to_markdown(board))
-    write_text(folder / "leaderboard.csv", to_csv(board))
-    return [folder / "leaderboard.md", folder / "leaderboard.csv"]
+    texts = {"leaderboard.md": to_markdown(board), "leaderboard.csv": to_csv(board)}
+    texts |= {one.file: candidates_csv(one) for one in board.searches}
+    for name, text in texts.items():
+        write_text(folder / name, text)
+    return [folder / name for name in texts]

@@ -9,11 +9,12 @@ import json
 import statistics
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workbench.errors import StepFailed
+from workbench.limits import Broken, Limits
 from workbench.progress import Progress
 from workbench.specs.merge import MergeSpec
 from workbench.specs.search import MEAN
@@ -47,9 +48,11 @@ class Found:
     exhaustive: int
 
 
-def search(space: Space, stand: Stand, study: Study, folder: Path, progress: Progress) -> Found:
-    """Try candidates until the budget is spent. Raises StepFailed when none of them could be scored."""
-    hunt = _Hunt(space, stand, study, folder, progress)
+def search(
+    space: Space, stand: Stand, study: Study, folder: Path, progress: Progress, limits: Limits | None = None
+) -> Found:
+    """Try candidates until the budget is spent. Raises StepFailed when none of them could be scored, or chosen."""
+    hunt = _Hunt(space, stand, study, folder, progress, limits)
     hunt.start()
     while True:
         if hunt.in_time() and (asked := study.ask()) is not None:
@@ -73,15 +76,31 @@ def _score(fared: Challenge) -> float | None:
     return last.score
 
 
+def _nobody(tried: Sequence[Tried]) -> str:
+    """Why a search ends without a candidate: what broke most often, or what failed first."""
+    broken = [one for one in tried if one.breaks]
+    if broken:
+        nearest = min(broken, key=lambda one: one.excess)
+        return (
+            f"none of the {len(tried)} candidates tried meets 'select': {len(broken)} answered every item and break "
+            f"it. The nearest, candidate {nearest.number}, {nearest.breaks}. Loosen 'select', or widen the space."
+        )
+    reasons = [one.reason for one in tried if one.reason]
+    return f"no candidate of the search could be scored. The first: {(reasons or ['none was tried'])[0]}"
+
+
 class _Hunt:
     """One process at one search."""
 
-    def __init__(self, space: Space, stand: Stand, study: Study, folder: Path, progress: Progress) -> None:
+    def __init__(
+        self, space: Space, stand: Stand, study: Study, folder: Path, progress: Progress, limits: Limits | None
+    ) -> None:
         self._space = space
         self._stand = stand
         self._study = study
         self._folder = folder
         self._progress = progress
+        self._limits = limits
         self._leader: Leader | None = None
         self._recipe: MergeSpec | None = None
         self._baselines: dict[str, float] = {}
@@ -126,17 +145,16 @@ class _Hunt:
         plain = {task: list(values.values()) for task, values in fared.values.items()}
         write_json(self._folder / "values" / f"{asked.number}.json", plain)
         values = tuple(self._objective(one, plain) for one in self._space.spec.objectives)
-        return Tried(asked.number, asked.point, "scored", values, items, seconds, spread=self._spread(recipes))
+        tried = Tried(asked.number, asked.point, "scored", values, items, seconds, spread=self._spread(recipes))
+        broken = self._broken(plain)
+        return replace(tried, breaks=broken.sentence, excess=broken.excess) if broken else tried
 
     def found(self) -> Found:
         """The best of all. Raises StepFailed when nothing could be scored."""
         self._catch_up()
         tried = self._study.tried()
         if self._leader is None or self._recipe is None:
-            reasons = [one.reason for one in tried if one.reason]
-            raise StepFailed(
-                f"no candidate of the search could be scored. The first: {(reasons or ['none was tried'])[0]}"
-            )
+            raise StepFailed(_nobody(tried))
         total = sum(self._stand.sizes.values())
         return Found(
             name=self._leader.candidate,
@@ -161,9 +179,16 @@ class _Hunt:
 
         self._report()
         fared = challenge(name, self._leader, self._stand.sizes, ask, self._settings(), number)
-        if fared.entry.status == "winner":
+        values = {task: list(of_task.values()) for task, of_task in fared.values.items()}
+        if fared.entry.status == "winner" and not self._broken(values):
             self._lead(fared.leader, recipes)
         return fared
+
+    def _broken(self, values: Mapping[str, Sequence[float]]) -> Broken | None:
+        """What a candidate that answered every item breaks of the run's constraints."""
+        if self._limits is None:
+            return None
+        return self._limits.broken_by({task: statistics.fmean(of_task) for task, of_task in values.items()})
 
     def _settings(self) -> Settings:
         from workbench.scoring.racing.settings import Settings
@@ -205,7 +230,7 @@ class _Hunt:
         """Take over a better candidate of another process, or of this search before it was stopped."""
         from workbench.scoring.racing.challenge import Leader
 
-        scored = [one for one in self._study.tried() if one.state == "scored"]
+        scored = [one for one in self._study.tried() if one.state == "scored" and not one.breaks]
         best = max(scored, key=lambda one: (one.values[0], -one.number), default=None)
         if best is None or (self._leader is not None and best.values[0] <= self._leader.score):
             return

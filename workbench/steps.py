@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.errors import StepFailed
 from workbench.ids import SHORT, file_sha256
+from workbench.limits import Limits
 from workbench.plan import PREFERENCES, ROLES, Excluded, Plan, Scored, Step, data_file, merge_step
 from workbench.progress import Progress
 from workbench.provenance import capture, commit
@@ -164,8 +166,19 @@ def run_search(step: Step, context: Context, out: Path) -> None:
     places = {name: _place(name, step_id, context) for name, step_id in ids.items()}
     live = Live(harness_of(asked, context), places[declared.base].folder, *_asked(asked))
     with Stand(places, live, lambda spec: merge_step("", spec, ids, {}).id) as stand:
-        found = search(space, stand, study, folder, context.progress)
+        found = search(space, stand, study, folder, context.progress, _limits(step, context))
     write_json(out / "found.json", {**plain(found), "recipe": found.recipe.model_dump(exclude_defaults=True)})
+
+
+def _limits(step: Step, context: Context) -> Limits | None:
+    """The run's constraints, where it has any, against what the base answered on validation."""
+    if "rule" not in step.spec:
+        return None
+    rule: Mapping[str, Any] = step.spec["rule"]
+    base = next(scored for scored in context.plan.board if scored.name == BASE)
+    answers = _values([base], [BASE], context)[BASE]
+    scores = {task: statistics.fmean(values.values()) for task, values in answers.items()}
+    return Limits(BASE, scores, rule.get("at_least", {}).get("datasets_gained", 0), rule.get("max_drop"))
 
 
 def _place(name: str, step_id: str, context: Context) -> Any:
@@ -223,17 +236,14 @@ def _asked(step: Step) -> tuple[list[Task], Settings]:
 
 def run_choice(step: Step, context: Context, out: Path) -> None:
     """Choose among candidates by validation rows alone; for a pick no constraint can fail."""
-    from workbench.board.select import Rule, choose
+    from workbench.board.select import choose, rule_of
     from workbench.board.table import tidy
 
     scored: tuple[Scored, ...] = step.options["scored"]
     rows = [row for s in scored for row in rows_of(s, "validation", context)]
-    given: dict[str, Any] = dict(step.spec["rule"])
-    at_least = given.pop("at_least", {})
-    rule = Rule(**given, datasets_gained_at_least=at_least.get("datasets_gained", 0))
     candidates = list(step.spec["candidates"])
     values = _values(scored, candidates, context) if step.kind == "select" else None
-    write_json(out / "selection.json", plain(choose(tidy(rows), BASE, candidates, rule, values)))
+    write_json(out / "selection.json", plain(choose(tidy(rows), BASE, candidates, rule_of(step.spec["rule"]), values)))
 
 
 def _values(

@@ -6,6 +6,7 @@ from workbench.board.numbers import (
     count,
     difference_stderr,
     distance,
+    duration,
     noise,
     percent,
     plus_minus,
@@ -56,3 +57,7 @@ def test_error_of_a_difference():
 
 def test_counts():
     assert (count(1, "task"), count(2, "task"), count(0, "task")) == ("1 task", "2 tasks", "0 tasks")
+
+
+def test_durations_are_in_seconds_minutes_or_hours():
+    assert [duration(seconds) for seconds in (0.3, 52.4, 89, 2460, 23400)] == ["0 s", "52 s", "89 s", "41 min", "6.5 h"]

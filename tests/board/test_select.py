@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from workbench.board.select import Rule, choose
+from workbench.board.select import Rule, choose, rule_of
 from workbench.board.table import tidy
 from workbench.errors import UserError
 from workbench.records import Rejection
@@ -249,3 +249,9 @@ def test_where_the_mean_is_not_that_of_the_items_no_interval_is_made_up(frame):
     reasons = choose(scores, "base", ["a", "b"], Rule(), values).reasons
     assert any("its validation mean is optimistic" in reason for reason in reasons)
     assert not any("interval" in reason for reason in reasons)
+
+
+def test_the_rule_is_that_of_a_run_file_or_of_a_pick():
+    declared = {"by": "mean", "at_least": {"datasets_gained": 4}, "max_drop": 0.02, "tie_break": "datasets_gained"}
+    assert rule_of(declared) == Rule("mean", 4, 0.02, "datasets_gained")
+    assert rule_of({"by": "mean"}) == Rule()

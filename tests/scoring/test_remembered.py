@@ -67,6 +67,18 @@ def test_nothing_is_asked_twice_and_more_items_ask_only_for_those(harness: Harne
     assert (asked.continuations, asked.texts) == (21, 7)
 
 
+def test_whole_texts_are_remembered_too(harness: Harness, model: Path, asked: Asked) -> None:
+    notes = Task("mini_notes_perplexity", "notes", "bits_per_byte", ID, None, False, False)
+    first = score(harness, model, notes, limit=3)
+    read = asked.continuations
+    assert read >= 3
+    assert score(harness, model, notes, limit=3) == first
+    assert asked.continuations == read
+    longer = score(harness, model, notes, limit=5)
+    assert asked.continuations > read
+    assert [item for item in longer.items if item in first.items] == list(first.items)
+
+
 def test_a_harness_without_a_place_for_answers_asks_again(tasks: Path, model: Path, asked: Asked) -> None:
     for _ in range(2):
         score(Harness(tasks), model, task("mini_nli"))

@@ -85,6 +85,15 @@ def test_two_phases_read_what_they_should_and_the_held_out_loss_falls(
     assert written["passes"][1]["held_out"]["loss"] == second.held_out.loss
 
 
+def test_base_and_passes_are_measured_on_the_same_tokens_whatever_each_reads(base: Path, tmp_path: Path) -> None:
+    """The first pass reads four tokens a sequence, the second whole documents."""
+    first = {**PIT["train"], "reads": "document", "max_length": 4}
+    record = trained(expert(train=first, then=[{**first, "max_length": 64}]), base, tmp_path / "out")
+    looks = [record.held_out, *(one.held_out for one in record.passes)]
+    assert len({look.tokens for look in looks if look}) == 1
+    assert all(look and look.tokens > 4 * look.documents for look in looks)
+
+
 def test_the_second_pass_goes_on_from_the_first(whole: tuple[Path, TrainingRecord], base: Path, tmp_path: Path) -> None:
     out, both = whole
     one = trained(expert(then=[]), base, tmp_path / "one")

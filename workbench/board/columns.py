@@ -45,7 +45,7 @@ def _score_column(of_task: dict[str, ScoreRow], models: Sequence[str]) -> Column
     first = next(iter(of_task.values()))
     cells = [_score_cell(of_task.get(model)) for model in models]
     values = [of_task[model].value if model in of_task else None for model in models]
-    return Column(printable(first.task), _marked(cells, values), _items(of_task), percent(first.chance))
+    return Column(printable(first.task), marked(cells, values), _items(of_task), percent(first.chance))
 
 
 def _score_cell(row: ScoreRow | None) -> Cell:
@@ -60,7 +60,7 @@ def _raw_column(of_task: dict[str, ScoreRow], models: Sequence[str], beside: Seq
     metrics = {row.metric for row in beside if row.task == first.task}
     name = printable(first.task if len(metrics) == 1 else f"{first.task} {first.metric}")
     header = name if first.higher_is_better else f"{name} {LOWER_IS_BETTER}"
-    cells = _marked([Cell(raw(value)) for value in values], values, first.higher_is_better)
+    cells = marked([Cell(raw(value)) for value in values], values, first.higher_is_better)
     return Column(header, cells, _items(of_task), raw(first.chance))
 
 
@@ -72,7 +72,7 @@ def _items(of_task: dict[str, ScoreRow]) -> str:
 def _mean_column(summaries: Sequence[Summary], tasks: int) -> Column:
     cells = [_mean_cell(one, tasks) for one in summaries]
     # Over fewer tasks a mean may be higher without being better.
-    return Column("mean", _marked(cells, [one.mean if one.tasks_scored == tasks else None for one in summaries]))
+    return Column("mean", marked(cells, [one.mean if one.tasks_scored == tasks else None for one in summaries]))
 
 
 def _mean_cell(one: Summary, tasks: int) -> Cell:
@@ -87,7 +87,7 @@ def _gain_columns(summaries: Sequence[Summary], baseline: str, tasks: int) -> It
         empty = [one.model == baseline or not one.datasets_compared for one in summaries]
         cells = [Cell(MISSING) if skip else cell(one) for one, skip in zip(summaries, empty, strict=True)]
         values = [value(one) if _beats(one, baseline, tasks) else None for one in summaries]
-        yield Column(header, _marked(cells, values))
+        yield Column(header, marked(cells, values))
 
 
 def _beats(one: Summary, baseline: str, tasks: int) -> bool:
@@ -119,7 +119,7 @@ GAINS: tuple[tuple[str, Callable[[Summary], Cell], Callable[[Summary], float | N
 """Header, what a cell shows, and the value by which the best is found (higher is better)."""
 
 
-def _marked(cells: Sequence[Cell], values: Sequence[float | None], higher_is_better: bool = True) -> tuple[Cell, ...]:
+def marked(cells: Sequence[Cell], values: Sequence[float | None], higher_is_better: bool = True) -> tuple[Cell, ...]:
     """The cells with the best marked, together with those that print the same; none where all are alike."""
     known = [(value, cell.main) for value, cell in zip(values, cells, strict=True) if value is not None]
     if len({cell.main for cell in cells} - {MISSING}) < 2 or not known:

@@ -10,7 +10,7 @@ from typing import Literal
 
 from workbench.board.comparable import Scores, defined
 from workbench.board.numbers import count, distance
-from workbench.board.summary import TIE, Summary
+from workbench.board.summary import TIE
 from workbench.errors import UserError
 
 Constraint = Literal["scores", "datasets_gained", "max_drop"]
@@ -41,9 +41,8 @@ def lacks_scores(candidate: str, compared: Sequence[str], scores: Scores) -> lis
     return [Failure("scores", sentence, len(missing))]
 
 
-def gains_too_seldom(summary: Summary, at_least: int) -> list[Failure]:
-    """A failure when the candidate's #DG is below the least that the rule asks for."""
-    gained, of = summary.datasets_gained, summary.datasets_compared
+def gains_too_seldom(gained: int, of: int, at_least: int) -> list[Failure]:
+    """A failure when the candidate's #DG, of so many tasks, is below the least that the rule asks for."""
     if gained >= at_least:
         return []
     sentence = f"gained on {gained} of {of} tasks; the rule asks for at least {at_least}"

@@ -17,8 +17,8 @@ def to_markdown(board: Board) -> str:
     return "\n\n".join([*blocks, *(_listing(listing) for listing in listings(board))]) + "\n"
 
 
-def _section(section: Section) -> str:
-    heading = f"## {markdown(section.heading)}\n\n{markdown(section.remark)}."
+def _section(section: Section, level: str = "##") -> str:
+    heading = f"{level} {markdown(section.heading)}\n\n{markdown(section.remark)}."
     if not section.columns:
         return heading
     return "\n\n".join([heading, _table(section), *(markdown(note) for note in section.footnotes)])
@@ -27,7 +27,7 @@ def _section(section: Section) -> str:
 def _table(section: Section) -> str:
     columns = section.columns
     rules = [":--", *("--:" for _ in columns)]
-    rows = [["model", *(markdown(column.header) for column in columns)], rules]
+    rows = [[section.of, *(markdown(column.header) for column in columns)], rules]
     rows += [
         [_name(name), *(_cell(column.cells[index]) for column in columns)] for index, name in enumerate(section.names)
     ]
@@ -48,7 +48,8 @@ def _cell(cell: Cell) -> str:
 
 def _listing(listing: Listing) -> str:
     items = (f"- {_subject(item.subject)}{markdown(item.text)}" for item in listing.items)
-    return "\n".join([f"## {markdown(listing.heading)}", "", *items])
+    listed = "\n".join([f"## {markdown(listing.heading)}", "", *items])
+    return f"{listed}\n\n{_section(listing.table, '###')}" if listing.table else listed
 
 
 def _subject(subject: str) -> str:

@@ -48,6 +48,13 @@ def raw(value: float | None) -> str:
     return MISSING if value is None else f"{_no_minus_zero(value, 3):.3f}"
 
 
+def duration(seconds: float) -> str:
+    """`52 s`, `41 min`, `6.5 h`."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
 def ratio(value: float | None) -> str:
     """A CV of gains: one decimal."""
     return MISSING if value is None else f"{value:.1f}"

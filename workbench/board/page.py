@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from workbench.board.numbers import MISSING
+from workbench.board.pareto import TradeOff
+from workbench.board.searched import Searched
 from workbench.records import ScoreRow, Selection, Unavailable
 
 
@@ -22,6 +24,8 @@ class Board:
         notes: Sentences to show at the end.
         labels: Model name -> a remark such as "shortened run".
         overlap: What training corpora share with the items, as (whom it is about, sentence).
+        front: Candidates of the choice on the Pareto front of mean against largest fall; empty where none is told.
+        searches: What the run's searches tried.
     """
 
     title: str
@@ -32,6 +36,8 @@ class Board:
     notes: tuple[str, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
     overlap: tuple[tuple[str, str], ...] = ()
+    front: tuple[TradeOff, ...] = ()
+    searches: tuple[Searched, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -74,13 +80,17 @@ class RowName:
 
 @dataclass(frozen=True)
 class Section:
-    """The scores of one role. Without any score, `names` and `columns` are empty."""
+    """A table of scores, such as those of one role. Without any score, `names` and `columns` are empty.
+
+    `of` heads the names.
+    """
 
     heading: str
     remark: str
     names: tuple[RowName, ...]
     columns: tuple[Column, ...]
     footnotes: tuple[str, ...]
+    of: str = "model"
 
 
 @dataclass(frozen=True)
@@ -93,7 +103,8 @@ class Item:
 
 @dataclass(frozen=True)
 class Listing:
-    """A list under a heading."""
+    """A list under a heading, and the table that belongs to it, if any."""
 
     heading: str
     items: tuple[Item, ...]
+    table: Section | None = None

@@ -54,19 +54,25 @@ class _Page:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         yield Rule(Text(self.title, style="bold"), align="left", style="dim")
         for section in self.sections:
-            yield Text()
-            yield Text(section.heading, style="bold")
-            yield Text(section.remark, style="dim")
-            for table in _tables(section, console, options):
-                yield Text()
-                yield table
-            yield from (Text(note, style="dim") for note in section.footnotes)
+            yield from _shown(section, console, options)
         yield Text()
         yield Text(LEGEND, style="dim")
         for listing in self.listings:
             yield Text()
             yield Text(listing.heading, style="bold")
             yield _list(listing)
+            if listing.table is not None:
+                yield from _shown(listing.table, console, options)
+
+
+def _shown(section: Section, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
+    yield Text()
+    yield Text(section.heading, style="bold")
+    yield Text(section.remark, style="dim")
+    for table in _tables(section, console, options):
+        yield Text()
+        yield table
+    yield from (Text(note, style="dim") for note in section.footnotes)
 
 
 def _tables(section: Section, console: Console, options: ConsoleOptions) -> list[Table]:
@@ -74,7 +80,7 @@ def _tables(section: Section, console: Console, options: ConsoleOptions) -> list
     if not section.columns:
         return []
     for look in LOOKS:
-        table = _table(section.names, section.columns, look)
+        table = _table(section, section.columns, look)
         if _fits(table, console, options):
             return [table]
     return list(_cut(section, console, options))
@@ -84,11 +90,11 @@ def _cut(section: Section, console: Console, options: ConsoleOptions) -> Iterato
     look = LOOKS[1]
     taken: list[Column] = []
     for column in section.columns:
-        if taken and not _fits(_table(section.names, [*taken, column], look), console, options):
-            yield _table(section.names, taken, look)
+        if taken and not _fits(_table(section, [*taken, column], look), console, options):
+            yield _table(section, taken, look)
             taken = []
         taken.append(column)
-    yield _table(section.names, taken, look)
+    yield _table(section, taken, look)
 
 
 def _fits(table: Table, console: Console, options: ConsoleOptions) -> bool:
@@ -96,16 +102,16 @@ def _fits(table: Table, console: Console, options: ConsoleOptions) -> bool:
     return console.measure(table, options=unbounded).maximum <= options.max_width
 
 
-def _table(names: Sequence[RowName], columns: Sequence[Column], look: Look) -> Table:
+def _table(section: Section, columns: Sequence[Column], look: Look) -> Table:
     foot = foot_rows(columns)
     table = Table(box=LINES, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), show_footer=bool(foot))
     table.header_style = table.footer_style = "dim"
     labels = "\n".join(f"  {label}" for label, _ in foot)
-    table.add_column(Text("  model"), Text(labels), max_width=NAME_WIDTH, overflow="fold")
+    table.add_column(Text(f"  {section.of}"), Text(labels), max_width=NAME_WIDTH, overflow="fold")
     texts = [column_text(column, [row[i] for _, row in foot], look) for i, column in enumerate(columns)]
     for text in texts:
         table.add_column(Text(text.header), Text(text.foot), justify="right", no_wrap=True)
-    for index, name in enumerate(names):
+    for index, name in enumerate(section.names):
         cells = [
             Text.assemble((text.values[index], "bold" if column.cells[index].best else ""), (text.errors[index], "dim"))
             for column, text in zip(columns, texts, strict=True)

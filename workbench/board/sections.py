@@ -8,6 +8,8 @@ from workbench.board.columns import PARTIAL, columns, measured_tasks
 from workbench.board.escape import printable
 from workbench.board.numbers import count
 from workbench.board.page import Board, Item, Listing, RowName, Section
+from workbench.board.pareto import sentence
+from workbench.board.searches import report
 from workbench.board.summary import Summary, summarise
 from workbench.board.table import for_role, score_rows, tidy
 from workbench.records import Role, ScoreRow
@@ -29,16 +31,18 @@ def sections(board: Board) -> list[Section]:
 
 
 def listings(board: Board) -> list[Listing]:
-    """What follows the tables: unavailable tasks, the choice and why, why not the others, overlap, notes.
+    """What follows the tables: unavailable tasks, the choice and why, why not the others, searches, overlap, notes.
 
     None is empty.
     """
     chosen, lists = board.selection, [_unavailable(board)]
     if chosen is not None:
+        reasons = [*chosen.reasons, sentence(board.front, chosen.model, board.baseline)]
         lists += [
-            _listing(f"Chosen: {chosen.model}", [("", reason) for reason in chosen.reasons]),
+            _listing(f"Chosen: {chosen.model}", [("", reason) for reason in reasons if reason]),
             _listing("Not chosen", [(loser.model, loser.reason) for loser in chosen.rejected]),
         ]
+    lists += [report(one) for one in board.searches]
     lists.append(_listing("Overlap with training corpora", board.overlap))
     lists.append(_listing("Notes", [("", note) for note in board.notes]))
     return [listing for listing in lists if listing.items]

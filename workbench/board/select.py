@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from workbench.board.comparable import scores_in_mean
 from workbench.board.constraints import Failure, falls_too_far, gains_too_seldom, lacks_scores, nobody_passes
 from workbench.board.reasons import Contest, TieBreak, mean_of, rank, why_chosen, why_not
-from workbench.board.summary import Summary, gains, summarise
+from workbench.board.summary import gains, summarise
 from workbench.board.table import Frame
 from workbench.board.winner import Values, sentences, winner
 from workbench.errors import UserError
@@ -35,6 +35,13 @@ class Rule:
     datasets_gained_at_least: int = 0
     max_drop: float | None = None
     tie_break: TieBreak = "cv_of_gains"
+
+
+def rule_of(declared: Mapping[str, Any]) -> Rule:
+    """The rule that a run file's `select` declares, defaults included; of a pick, which asks for nothing else, `by`."""
+    given = dict(declared)
+    at_least = given.pop("at_least", {})
+    return Rule(**given, datasets_gained_at_least=at_least.get("datasets_gained", 0))
 
 
 def choose(
@@ -62,10 +69,10 @@ def choose(
     if not names:
         raise UserError("There is no candidate to choose from. List at least one under `candidates` of the run file.")
     summaries = {summary.model: summary for summary in summarise(frame, baseline)}
-    failures = _failures(names, frame, summaries, baseline, rule)
-    ranked = rank([summaries[name] for name in names if not failures[name]], rule.tie_break)
+    failed = failures(names, frame, baseline, rule)
+    ranked = rank([summaries[name] for name in names if not failed[name]], rule.tie_break)
     if not ranked:
-        raise nobody_passes(failures)
+        raise nobody_passes(failed)
     best, *losers = ranked
     scored = sum(name in summaries for name in names)
     trust = _trust(values, [one.model for one in ranked]) if values else ()
@@ -76,9 +83,21 @@ def choose(
         reasons=why_chosen(Contest(best, losers, baseline, len(names), scored, rule.tie_break, trust)),
         rejected=(
             *(Rejection(loser.model, why_not(loser, best, rule.tie_break)) for loser in losers),
-            *(Rejection(name, "; ".join(f.sentence for f in failed)) for name, failed in failures.items() if failed),
+            *(Rejection(name, "; ".join(f.sentence for f in missed)) for name, missed in failed.items() if missed),
         ),
     )
+
+
+def failures(names: Sequence[str], frame: Frame, baseline: str, rule: Rule) -> dict[str, list[Failure]]:
+    """What keeps each candidate from being chosen; nothing for those that meet the rule. Raises as `summarise`."""
+    scores, summaries = scores_in_mean(frame), {summary.model: summary for summary in summarise(frame, baseline)}
+    found = {name: lacks_scores(name, [baseline, *names], scores) for name in names}
+    for name in [name for name, missed in found.items() if not missed]:
+        found[name] += gains_too_seldom(
+            summaries[name].datasets_gained, summaries[name].datasets_compared, rule.datasets_gained_at_least
+        )
+        found[name] += falls_too_far(gains(scores, name, baseline), baseline, rule.max_drop)
+    return found
 
 
 def _trust(values: Values, ranked: Sequence[str]) -> tuple[str, ...]:
@@ -87,17 +106,6 @@ def _trust(values: Values, ranked: Sequence[str]) -> tuple[str, ...]:
         return ()
     found = winner(values, ranked)
     return sentences(found) if found.model == ranked[0] else ()
-
-
-def _failures(
-    names: Sequence[str], frame: Frame, summaries: Mapping[str, Summary], baseline: str, rule: Rule
-) -> dict[str, list[Failure]]:
-    scores = scores_in_mean(frame)
-    failures = {name: lacks_scores(name, [baseline, *names], scores) for name in names}
-    for name in [name for name, failed in failures.items() if not failed]:
-        failures[name] += gains_too_seldom(summaries[name], rule.datasets_gained_at_least)
-        failures[name] += falls_too_far(gains(scores, name, baseline), baseline, rule.max_drop)
-    return failures
 
 
 def _refuse_other_roles(frame: Frame) -> None:

@@ -28,11 +28,7 @@ NOTHING = (
 
 
 def compared(training: Mapping[str, Any]) -> Iterator[RenderableType]:
-    """A table of a training's record (training.json), base and passes a column each; a line where nothing was measured.
-
-    A pass that was measured on other tokens than the base is named below it: it reads sequences of another length, or
-    learns completions alone where the other learned all.
-    """
+    """A table of a training's record (training.json), base and passes a column each; a line if nothing was measured."""
     found = measured(training)
     if "base" not in found:
         yield Text(NOTHING, style="dim")
@@ -44,9 +40,6 @@ def compared(training: Mapping[str, Any]) -> Iterator[RenderableType]:
     for row, written in ROWS.items():
         table.add_row(row, *(written(one) for one in found.values()))
     yield table
-    others = [name for name, one in found.items() if _read(one) != _read(found["base"])]
-    if others:
-        yield Text(f"Not to be compared with the base, which was measured on other tokens: {', '.join(others)}.")
 
 
 def measured(training: Mapping[str, Any]) -> dict[str, HeldOut]:
@@ -57,7 +50,3 @@ def measured(training: Mapping[str, Any]) -> dict[str, HeldOut]:
     names = ["tuned"] if len(passes) == 1 else [f"pass {n}" for n, _ in enumerate(passes, 1)]
     every = {"base": training.get("held_out"), **dict(zip(names, passes, strict=True))}
     return {name: HeldOut(**raw) for name, raw in every.items() if raw}
-
-
-def _read(found: HeldOut) -> tuple[int, int]:
-    return found.documents, found.tokens

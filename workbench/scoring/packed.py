@@ -15,6 +15,9 @@ from workbench.scoring.greedy import Stop, decodes_plainly, greedy
 from workbench.scoring.remembered import Given, Remembered
 from workbench.scoring.tree import Tree
 
+TEXTS_AT_ONCE = 16
+"""Whole texts whose log-probabilities are asked between two that are remembered."""
+
 
 class PackedScorer(HFLM):  # type: ignore[misc, unused-ignore]
     """lm-eval's HFLM with another way to the same log-probabilities and, through `greedy`, the same texts.
@@ -60,6 +63,19 @@ class PackedScorer(HFLM):  # type: ignore[misc, unused-ignore]
         found: dict[int, tuple[float, bool]] = {index: tuple(answer) for index, answer in known.items()}
         found |= dict(zip(asked, answers, strict=True))
         return [found[index] for index in range(len(requests))]
+
+    def loglikelihood_rolling(self, requests: list[Any], disable_tqdm: bool = False) -> list[float]:
+        """Log-probability in nats of every text, read in windows of the model's context, in order."""
+        if self.world_size > 1:  # HFLM waits for every process at every call
+            return [float(one) for one in super().loglikelihood_rolling(requests, disable_tqdm)]
+        answers, asked = self._known(requests)
+        for start in range(0, len(asked), TEXTS_AT_ONCE):
+            places = asked[start : start + TEXTS_AT_ONCE]
+            some = [requests[index] for index in places]
+            found = super().loglikelihood_rolling(some, disable_tqdm=True)
+            self.remembered.keep(some, [Given(float(one), False) for one in found])
+            answers |= dict(zip(places, found, strict=True))
+        return [float(answers[index]) for index in range(len(requests))]
 
     def generate_until(self, requests: list[Any], disable_tqdm: bool = False) -> list[str]:
         """What greedy decoding writes behind each prompt, in order."""

@@ -36,9 +36,7 @@ class Remembered:
             file.parent.mkdir(parents=True, exist_ok=True)
             self._open = sqlite3.connect(file, timeout=60)
             self._open.execute("PRAGMA journal_mode=WAL")
-            self._open.execute(
-                "CREATE TABLE IF NOT EXISTS answers (request BLOB PRIMARY KEY, given TEXT) WITHOUT ROWID"
-            )
+            self._open.execute(TABLE)
 
     def given(self, request: Any) -> Given | None:
         """What the model answered to lm-eval's request, if that is known."""

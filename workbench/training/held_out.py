@@ -39,7 +39,7 @@ class HeldOut:
 
 
 def kept_out(examples: Sequence[Example], how: Training, tokenizer: Any) -> list[Tokens]:
-    """Held-out documents in the template of the pass, each at most as long as it reads, up to MOST_TOKENS in all."""
+    """Held-out documents in the template of a pass, each at most as long as it reads, up to MOST_TOKENS in all."""
     found: list[Tokens] = []
     room = MOST_TOKENS
     whole = how.model_copy(update={"reads": "document"})

@@ -14,7 +14,6 @@ from workbench.progress import Progress
 from workbench.specs.training import Training
 from workbench.training import workers
 from workbench.training.cpu_loss import label_loss
-from workbench.training.cpu_memory import keep_freed_memory
 from workbench.training.held_out import HeldOut
 from workbench.training.sequences import Tokens
 from workbench.training.watch import LossPoint, refuse_nan, reporter
@@ -76,8 +75,6 @@ def run_pass(
     import datasets
     from transformers import PrinterCallback
 
-    if model.device.type == "cpu":
-        keep_freed_memory()
     curve: list[LossPoint] = []
     trainer = _trainer_class()(
         model=model,

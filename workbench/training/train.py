@@ -123,14 +123,15 @@ class _Course:
                 f"pass {index + 1} has 'stop', but no document of the expert's corpora is held out to look at. Take "
                 "'stop' out, or give more documents."
             )
+        looked_at = kept_out(self.kept, spec.passes[-1], self.tokenizer)  # by every pass, so that they compare
         name = f"pass {index + 1} of {len(spec.passes)}, " if spec.then else ""
         with _own_random_state(spec.seed + index):
             model = trainable(spec, self.base, earlier)
             if not index and workers.writes():
-                write_json(self.checkpoints / BEFORE, _plain(measure(model, material.held_out)))
+                write_json(self.checkpoints / BEFORE, _plain(measure(model, looked_at)))
             record = run_pass(model, self.tokenizer, how, material, spec.seed, folder, self.progress, name)
             if workers.writes():
-                after = measure(trainable(spec, self.base, folder / MADE), material.held_out)
+                after = measure(trainable(spec, self.base, folder / MADE), looked_at)
                 _keep(replace(record, held_out=after), folder)
         workers.wait()
 

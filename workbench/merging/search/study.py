@@ -23,6 +23,8 @@ from workbench.merging.search.starts import starts
 
 TRIED, PROCESS, SEARCH = "tried", "process", "search"
 State = Literal["scored", "stopped", "failed"]
+KNOW_CONSTRAINTS = ("tpe", "nsga2")
+"""Samplers that keep away from what breaks the run's constraints; the others go where the scores lead them."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class Tried:
 
     `values` are its objectives, higher is better: on all items if it was `scored`, estimated on the `items` that were
     asked if it was `stopped`, none if it `failed`. `spread` is the standard deviation between draws. `reason` says why
-    it was stopped or failed.
+    it was stopped or failed; `breaks` what keeps one that was scored from being chosen, and `excess` by how much.
     """
 
     number: int
@@ -42,6 +44,8 @@ class Tried:
     seconds: float
     reason: str = ""
     spread: float | None = None
+    breaks: str = ""
+    excess: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -107,7 +111,10 @@ class Study:
 
     def tell(self, tried: Tried) -> None:
         """Keep what came of a candidate that this process asked for."""
-        self._asked.pop(tried.number).set_user_attr(TRIED, json.dumps(asdict(tried)))
+        trial = self._asked.pop(tried.number)
+        if self._space.spec.sampler in KNOW_CONSTRAINTS:
+            trial.set_constraint("select", tried.excess)
+        trial.set_user_attr(TRIED, json.dumps(asdict(tried)))
         self._end(tried)
 
     def _end(self, tried: Tried) -> None:
