@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from workbench.data.reading import licence_of
 from workbench.errors import UserError
@@ -45,6 +46,10 @@ class Card:
     rows: tuple[ScoreRow, ...]
     unavailable: tuple[Unavailable, ...]
     artifact: Artifact
+
+    def items(self) -> list[dict[str, Any]]:
+        """One record an item, in the order in which they were asked."""
+        return [json.loads(line) for line in (self.artifact.path / "items.jsonl").read_text().splitlines()]
 
 
 def find_model(given: str, project: Project, store: Store) -> Model:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import get_args
 
@@ -30,6 +31,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     on = parser.add_mutually_exclusive_group(required=True)
     on.add_argument("--suite", help="a suite in benchmarks/suites/, such as mini")
     on.add_argument("--run", help="a run file, or its name in merges/: both of its suites, and its board")
+    parser.add_argument("--against", metavar="MODEL", help="with --suite: paired differences from another model")
     parser.add_argument("--name", help="name on the board (default: that of the folder)")
     parser.add_argument("--limit", type=count, help="so many items of every task (a shortened run)")
     parser.add_argument("--chat", action="store_true", help="with --suite: prompts in the model's chat template")
@@ -54,10 +56,13 @@ def _on_suite(options: argparse.Namespace) -> int:
     project, suite = load_suite(file)
     store = Store(options.runs)
     model = _named(find_model(options.model, project, store), options.name)
-    with working(f"scoring {model.name} on {options.suite}") as progress:
-        card = score_on(model, options.suite, suite, how, project, store, progress)
-    _show(card, how)
-    _write(card, store.root / "scores")
+    asked = [model, find_model(options.against, project, store)] if options.against else [model]
+    cards = []
+    for one in asked:
+        with working(f"scoring {one.name} on {options.suite}") as progress:
+            cards.append(score_on(one, options.suite, suite, how, project, store, progress))
+    _show(cards[0], how, *cards[1:])
+    _write(cards[0], store.root / "scores")
     return 0
 
 
@@ -65,24 +70,43 @@ def _named(model: Model, name: str | None) -> Model:
     return model if name is None else Model(name, model.id, model.folder)
 
 
-def _show(card: Card, how: Asking) -> None:
+def _show(card: Card, how: Asking, other: Card | None = None) -> None:
     from workbench.board.card import HEADER, lines, mean_line
 
-    table = Table(box=None, padding=(0, 1), header_style="dim")
-    for title in HEADER:
-        words = title in ("task", "metric", "remarks")
-        table.add_column(title, justify="left" if words else "right", no_wrap=title != "remarks")
-    for line in lines(card.rows):
-        table.add_row(*map(Text, line))
     console.print(Text(f"{card.model.name} on {card.suite}", style="bold"))
-    console.print(table)
-    console.print(Text(mean_line(card.rows, len(card.unavailable)), style="bold"))
+    console.print(_table(HEADER, lines(card.rows)))
+    if any(row.in_mean for row in card.rows):
+        console.print(Text(mean_line(card.rows, len(card.unavailable)), style="bold"))
+    if other is not None:
+        _compare(card, other)
     for measure in dict.fromkeys(row.measured_by for row in card.rows if row.measured_by):
         console.print(Text(measure, style="dim"))
     if how.limit is not None:
         console.print(Text(f"shortened: {how.limit} items of every task", style="yellow"))
     for one in card.unavailable:
         console.print(Text(f"not asked: {one.task}. {one.reason}", style="dim"), soft_wrap=True)
+
+
+def _compare(card: Card, other: Card) -> None:
+    """Paired differences on the same items; of tasks that are not the mean of their items there are none."""
+    from workbench.board.card import AGAINST, against, mean_against
+    from workbench.board.paired import differences
+
+    found = differences(card.rows, card.items(), other.rows, other.items())
+    console.print()
+    console.print(Text(f"{card.model.name} minus {other.model.name}, paired over the same items", style="bold"))
+    console.print(_table(AGAINST, against(found, other.rows)))
+    console.print(Text(mean_against(found), style="bold"))
+
+
+def _table(header: Sequence[str], lines: Iterable[Sequence[str]]) -> Table:
+    table = Table(box=None, padding=(0, 1), header_style="dim")
+    for title in header:
+        words = title in ("task", "metric", "remarks")
+        table.add_column(title, justify="left" if words else "right", no_wrap=title != "remarks")
+    for line in lines:
+        table.add_row(*map(Text, line))
+    return table
 
 
 def _write(card: Card, folder: Path) -> None:
