@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lm_eval.api.instance import Instance
 
 from workbench.scoring.answered import Task
-from workbench.scoring.harness import Harness, Scores, Settings
+from workbench.scoring.harness import Harness, Scores, Settings, load
 from workbench.scoring.packed import PackedScorer
 from workbench.scoring.tree import Tree
 
@@ -65,6 +66,21 @@ def test_nothing_is_asked_twice_and_more_items_ask_only_for_those(harness: Harne
     assert again == first
     score(harness, model, *map(task, TASKS), limit=7)
     assert (asked.continuations, asked.texts) == (21, 7)
+
+
+def test_what_several_items_ask_is_read_once(model: Path, asked: Asked) -> None:
+    long = "word " * 5000
+    texts = [("a b", " c"), ("", " c"), ("a b", " c"), ("", " c"), ("", " d"), (long, " c"), (long, " c")]
+    requests = [Instance("loglikelihood", {}, pair, 0, ("task", place, 1)) for place, pair in enumerate(texts)]
+    scorer = load(model, Settings("float32", 4, None))
+    found = scorer.loglikelihood(requests, disable_tqdm=True)
+    assert asked.continuations + 1 == len(set(texts)), "one is too long to be read our way"
+    assert found[0] == found[2] != found[1] == found[3]
+    assert scorer.cut == {("task", 5), ("task", 6)}
+    alone = load(model, Settings("float32", 4, None))
+    assert [alone.loglikelihood([one], disable_tqdm=True)[0][0] for one in requests] == pytest.approx(
+        [answer for answer, _ in found], abs=1e-4
+    )
 
 
 def test_whole_texts_are_remembered_too(harness: Harness, model: Path, asked: Asked) -> None:

@@ -53,15 +53,24 @@ class PackedScorer(HFLM):  # type: ignore[misc, unused-ignore]
         return 2**31 // bytes_per_token(self.model)
 
     def loglikelihood(self, requests: list[Any], disable_tqdm: bool = False) -> list[tuple[float, bool]]:
-        """(log-probability in nats, whether greedy decoding gives it) of every continuation, in order."""
+        """(log-probability in nats, whether greedy decoding gives it) of every continuation, in order.
+
+        What several items ask (the same choice behind no question, for mutual information) is read once.
+        """
         known, asked = self._known(requests)
-        self._asked = [requests[index] for index in asked]  # lm-eval hands on tokens alone, in this order
+        places: dict[tuple[Any, ...], list[int]] = {}
+        for index in asked:
+            places.setdefault(requests[index].args, []).append(index)
+        self._asked = [requests[same[0]] for same in places.values()]  # lm-eval hands on tokens alone, in this order
         try:
             answers = super().loglikelihood(self._asked, disable_tqdm)
         finally:
             self._asked = ()
         found: dict[int, tuple[float, bool]] = {index: tuple(answer) for index, answer in known.items()}
-        found |= dict(zip(asked, answers, strict=True))
+        for same, answer in zip(places.values(), answers, strict=True):
+            found |= dict.fromkeys(same, answer)
+            if self._is_cut(requests[same[0]]):
+                self.cut |= {(requests[index].task_name, requests[index].doc_id) for index in same}
         return [found[index] for index in range(len(requests))]
 
     def loglikelihood_rolling(self, requests: list[Any], disable_tqdm: bool = False) -> list[float]:
