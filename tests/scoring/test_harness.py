@@ -234,6 +234,13 @@ def test_an_unknown_task_is_named_with_the_known_ones(harness: Harness, model: P
         score(harness, model, task("mini_nil", "acc"))
 
 
+def test_a_group_and_one_of_its_parts_are_not_both_asked(model: Path) -> None:
+    both = [task(name, "acc") for name in ("icd10cm", "icd10cm_easy")]
+    shipped = Path(__file__).parents[2] / "benchmarks" / "tasks"
+    with pytest.raises(UserError, match=r"Duplicate task 'icd10cm_easy'.*\. Name a group or its parts, not both\."):
+        score(Harness(shipped), model, *both)
+
+
 def test_a_folder_that_is_no_model_is_named(harness: Harness, model: Path, tmp_path: Path) -> None:
     broken = tiny.copy(model, tmp_path / "broken")
     (broken / "model.safetensors").unlink()

@@ -133,12 +133,17 @@ class Harness:
         return list(getattr(group, "children", ())) or [task.task]
 
     def built(self, tasks: Sequence[Task]) -> Any:
-        """lm-eval's tasks, made once. Raises UserError for an unknown task and for a faulty item."""
+        """lm-eval's tasks, made once. Raises UserError for an unknown task, one named twice, and a faulty item."""
         names = tuple(task.task for task in tasks)
         if names not in self._built:
             if unknown := sorted(set(names) - set(self._manager.all_tasks)):
                 raise UserError(f"unknown task '{unknown[0]}'. Known to lm-eval here: {self._manager.all_tasks}.")
-            built = self._manager.load(list(names))
+            try:
+                built = self._manager.load(list(names))
+            except ValueError as error:
+                if not str(error).startswith("Duplicate task"):
+                    raise
+                raise UserError(f"{str(error).rstrip('.')}. Name a group or its parts, not both.") from error
             for name, task in built["tasks"].items():
                 refuse_faulty(name, task)
             self._built[names] = built
