@@ -125,7 +125,12 @@ def test_killed_at_any_step_it_ends_with_the_same_weights(
     monkeypatch.setattr(module, "label_loss", loss)
     with pytest.raises(Killed):
         trained(expert(), base, tmp_path / "out")
+    for kept in (tmp_path / "out.checkpoints").rglob("checkpoint-*/seconds.json"):
+        kept.write_text("1000.0")
     record = trained(expert(), base, tmp_path / "out")
+    assert record.seconds > 1000
+    for one, other in zip(record.passes, finished.passes, strict=True):
+        assert [point.step for point in one.loss_curve] == [point.step for point in other.loss_curve]
     ours, theirs = load_file(tmp_path / "out" / WEIGHTS), load_file(out / WEIGHTS)
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
     assert record.steps == finished.steps

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from workbench.training import workers
 from workbench.training.cpu_loss import label_loss
 from workbench.training.held_out import HeldOut
 from workbench.training.sequences import Tokens
-from workbench.training.watch import LossPoint, refuse_nan, reporter
+from workbench.training.watch import LossPoint, loss_curve, refuse_nan, reporter, stopwatch
 
 MADE = "made"
 
@@ -75,19 +74,19 @@ def run_pass(
     import datasets
     from transformers import PrinterCallback
 
-    curve: list[LossPoint] = []
+    resumed = last_whole(checkpoints)
+    watch = stopwatch(resumed)
     trainer = _trainer_class()(
         model=model,
         args=_arguments(how, seed, checkpoints),
         train_dataset=datasets.Dataset.from_list([asdict(one) for one in material.sequences]),
         eval_dataset=datasets.Dataset.from_list([asdict(one) for one in material.held_out]) if how.stop else None,
         processing_class=tokenizer,
-        callbacks=[reporter(progress, curve, material.tokens * how.epochs, name), *_stopping(how)],
+        callbacks=[watch, reporter(progress, material.tokens * how.epochs, name), *_stopping(how)],
     )
     trainer.remove_callback(PrinterCallback)  # ours draws progress; it would print every log
-    started = time.monotonic()
     try:
-        trainer.train(resume_from_checkpoint=last_whole(checkpoints))
+        trainer.train(resume_from_checkpoint=resumed)
     except StepFailed:
         _drop_broken(checkpoints)
         raise
@@ -95,7 +94,7 @@ def run_pass(
         if not _out_of_memory(error):
             raise
         raise StepFailed(_memory_advice(how)) from error
-    seconds = time.monotonic() - started
+    seconds = watch.seconds
     if workers.writes():
         shutil.rmtree(checkpoints / MADE, ignore_errors=True)
     workers.wait()
@@ -110,7 +109,7 @@ def run_pass(
         tokens=round(material.tokens * epochs),
         seconds=round(seconds, 1),
         held_out=None,
-        loss_curve=tuple(curve),
+        loss_curve=loss_curve(trainer.state),
     )
 
 

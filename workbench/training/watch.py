@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from workbench.errors import StepFailed
 from workbench.progress import Progress
+from workbench.store import write_json
+
+SPENT = "seconds.json"
+"""In a checkpoint: the seconds that its pass has taken so far."""
 
 
 @dataclass(frozen=True)
@@ -20,8 +26,37 @@ class LossPoint:
     loss: float
 
 
-def reporter(progress: Progress, curve: list[LossPoint], total_tokens: float, name: str) -> Any:
-    """A callback that draws progress and adds to the curve; made here because transformers must not load early."""
+def loss_curve(state: Any) -> tuple[LossPoint, ...]:
+    """The training loss as the trainer's state has it, also of steps before a training was resumed."""
+    return tuple(LossPoint(one["step"], round(float(one["loss"]), 4)) for one in state.log_history if "loss" in one)
+
+
+def stopwatch(resumed: str | None) -> Any:
+    """A callback whose `seconds` a pass took, over all the times that it was resumed; a checkpoint knows its own."""
+    from transformers import TrainerCallback
+
+    file = Path(resumed or "") / SPENT
+    before = float(json.loads(file.read_text())) if resumed and file.is_file() else 0.0
+
+    class Stopwatch(TrainerCallback):  # type: ignore[misc, unused-ignore]
+        started = time.monotonic()
+
+        @property
+        def seconds(self) -> float:
+            return before + time.monotonic() - self.started
+
+        def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            self.started = time.monotonic()
+
+        def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            if state.is_world_process_zero:
+                write_json(Path(args.output_dir) / f"checkpoint-{state.global_step}" / SPENT, round(self.seconds, 1))
+
+    return Stopwatch()
+
+
+def reporter(progress: Progress, total_tokens: float, name: str) -> Any:
+    """A callback that draws progress; made here because transformers must not load early."""
     from transformers import TrainerCallback
 
     clock: Callable[[], float] = time.monotonic
@@ -34,7 +69,6 @@ def reporter(progress: Progress, curve: list[LossPoint], total_tokens: float, na
             if "loss" not in logs:
                 return
             loss = float(logs["loss"])
-            curve.append(LossPoint(state.global_step, round(loss, 4)))
             share = (state.global_step - self.first_step) / max(state.max_steps, 1)
             speed = share * total_tokens / max(clock() - self.started, 1e-9)
             progress(state.global_step, state.max_steps, f"{name}loss {loss:.3f}, {speed:,.0f} tokens/s")
