@@ -33,6 +33,7 @@ class PackedScorer(HFLM):  # type: ignore[misc, unused-ignore]
         self.remembered = remembered or Remembered()
         self.cut: set[tuple[str, int]] = set()
         self._asked: Sequence[Any] = ()
+        self._whole_texts = False
 
     @property
     def longest(self) -> float:
@@ -77,13 +78,22 @@ class PackedScorer(HFLM):  # type: ignore[misc, unused-ignore]
         """Log-probability in nats of every text, read in windows of the model's context, in order."""
         if self.world_size > 1:  # HFLM waits for every process at every call
             return [float(one) for one in super().loglikelihood_rolling(requests, disable_tqdm)]
+        from tqdm import tqdm
+
         answers, asked = self._known(requests)
-        for start in range(0, len(asked), TEXTS_AT_ONCE):
-            places = asked[start : start + TEXTS_AT_ONCE]
-            some = [requests[index] for index in places]
-            found = super().loglikelihood_rolling(some, disable_tqdm=True)
-            self.remembered.keep(some, [Given(float(one), False) for one in found])
-            answers |= dict(zip(places, found, strict=True))
+        with tqdm(total=len(requests), disable=disable_tqdm, desc="whole texts") as bar:
+            bar.update(len(answers))
+            for start in range(0, len(asked), TEXTS_AT_ONCE):
+                places = asked[start : start + TEXTS_AT_ONCE]
+                some = [requests[index] for index in places]
+                self._whole_texts = True  # HFLM asks for a bar of its own every time
+                try:
+                    found = super().loglikelihood_rolling(some, disable_tqdm=True)
+                finally:
+                    self._whole_texts = False
+                self.remembered.keep(some, [Given(float(one), False) for one in found])
+                answers |= dict(zip(places, found, strict=True))
+                bar.update(len(places))
         return [float(answers[index]) for index in range(len(requests))]
 
     def generate_until(self, requests: list[Any], disable_tqdm: bool = False) -> list[str]:
@@ -171,7 +181,8 @@ class PackedScorer(HFLM):  # type: ignore[misc, unused-ignore]
             plain = super()._loglikelihood_tokens([requests[index] for index in theirs], disable_tqdm, override_bs)
             answers |= dict(zip(theirs, plain, strict=True))
             self._remember(answers)
-        with tqdm(total=len(ours), disable=disable_tqdm or not ours, desc="log-probabilities") as bar:
+        shown = bool(ours) and not (disable_tqdm or self._whole_texts)
+        with tqdm(total=len(ours), disable=not shown, desc="log-probabilities") as bar:
             tree = Tree(self.model)
             for batch in batches(rows([requests[index] for index in ours]), self.tokens_per_batch, self.tokens_kept):
                 found = {ours[place]: answer for place, answer in tree.read(batch)}
