@@ -51,7 +51,9 @@ class Choice(Spec):
     each: bool = False
 
 
-Dimension = Annotated[Range | Choice, BeforeValidator(_pair)]
+Dimension = Annotated[
+    Range | Choice, BeforeValidator(_pair, json_schema_input_type=Range | Choice | tuple[float, float])
+]
 
 
 class Race(Spec):
