@@ -31,24 +31,11 @@ SEARCH = {
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run file of a tiny project with one task that is at hand."""
-    file = tiny.save_project(tmp_path_factory.mktemp("search") / "project")
-    for role, task in (("validation", "mini_nli_validation"), ("test", "mini_nli")):
-        suite = {"kind": "suite", "role": role, "tasks": [{"task": task, "name": "mini_nli", "metric": "acc"}]}
-        (file.parents[1] / "benchmarks" / "suites" / f"tiny_{role}.yaml").write_text(yaml.safe_dump(suite))
-    return file
+    return tiny.save_one_task_project(tmp_path_factory.mktemp("search") / "project")
 
 
 def planned(project: Path, limit: int = 8, select: dict[str, Any] | None = None, **changes: Any) -> Plan:
-    raw = yaml.safe_load(project.read_text())
-    del raw["handoff"]
-    raw["score"]["limit"] = limit
-    raw["select"] = select or {}
-    raw["searches"] = {"found": {**SEARCH, **changes}}
-    models = {"each": "experts", "parameters": {"weight": 1.0}}
-    raw["candidates"] = {"sum": {"merge_method": "task_arithmetic", "models": models}}
-    file = project.with_name("searching.yaml")
-    file.write_text(yaml.safe_dump(raw))
-    return plan(load_run(file))
+    return plan(load_run(tiny.searching(project, {"found": {**SEARCH, **changes}}, limit, select)))
 
 
 def step_of(planned: Plan, kind: str) -> Step:

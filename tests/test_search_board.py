@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 import tiny
-import yaml
 
 from workbench.cli import main as cli
 
@@ -27,20 +26,7 @@ SEARCHES = {
 @pytest.fixture(scope="module")
 def run_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny run with two searches on one task that is at hand."""
-    file = tiny.save_project(tmp_path_factory.mktemp("search_board") / "project")
-    for role, task in (("validation", "mini_nli_validation"), ("test", "mini_nli")):
-        suite = {"kind": "suite", "role": role, "tasks": [{"task": task, "name": "mini_nli", "metric": "acc"}]}
-        (file.parents[1] / "benchmarks" / "suites" / f"tiny_{role}.yaml").write_text(yaml.safe_dump(suite))
-    raw = yaml.safe_load(file.read_text())
-    del raw["handoff"]
-    raw["score"]["limit"] = 8
-    raw["select"] = {}
-    raw["searches"] = SEARCHES
-    models = {"each": "experts", "parameters": {"weight": 1.0}}
-    raw["candidates"] = {"sum": {"merge_method": "task_arithmetic", "models": models}}
-    searching = file.with_name("searching.yaml")
-    searching.write_text(yaml.safe_dump(raw))
-    return searching
+    return tiny.searching(tiny.save_one_task_project(tmp_path_factory.mktemp("search_board") / "project"), SEARCHES)
 
 
 def test_a_run_tells_of_its_searches_and_keeps_their_candidates(

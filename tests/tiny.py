@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Any
 
 import torch
+import yaml
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
@@ -293,6 +294,29 @@ def save_project(root: Path) -> Path:
     for name, rank in (("notes", 2), ("codes", 3)):
         ship(root, name, save_adapter(base, root / "made" / name, seed=rank, rank=rank))
     return root / "merges" / "small.yaml"
+
+
+def save_one_task_project(root: Path) -> Path:
+    """The same project with suites of one task, which is at hand."""
+    file = save_project(root)
+    for role, task in (("validation", "mini_nli_validation"), ("test", "mini_nli")):
+        suite = {"kind": "suite", "role": role, "tasks": [{"task": task, "name": "mini_nli", "metric": "acc"}]}
+        (root / "benchmarks" / "suites" / f"tiny_{role}.yaml").write_text(yaml.safe_dump(suite))
+    return file
+
+
+def searching(file: Path, searches: dict[str, Any], limit: int = 8, select: dict[str, Any] | None = None) -> Path:
+    """A run file beside `file` that has these searches and one candidate, and no hand-off."""
+    raw = yaml.safe_load(file.read_text())
+    del raw["handoff"]
+    raw["score"]["limit"] = limit
+    raw["select"] = select or {}
+    raw["searches"] = searches
+    models = {"each": "experts", "parameters": {"weight": 1.0}}
+    raw["candidates"] = {"sum": {"merge_method": "task_arithmetic", "models": models}}
+    made = file.with_name("searching.yaml")
+    made.write_text(yaml.safe_dump(raw))
+    return made
 
 
 def ship(root: Path, name: str, adapter: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from workbench.board.numbers import MISSING, Z_95, percent, plus_minus
 from workbench.board.summary import TIE
+from workbench.ratio import ratio
 from workbench.records import ScoreRow
 
 Items = Sequence[Mapping[str, Any]]
@@ -84,20 +85,10 @@ def _paired(row: ScoreRow, other: ScoreRow, pairs: Sequence[tuple[Any, Any]]) ->
     if row.metric == "bits_per_byte":
         sizes = [float(ours[1]) for ours, _ in pairs]
         changes = [-(float(ours[0]) - float(theirs[0])) / math.log(2) for ours, theirs in pairs]
-        return _ratio(changes, sizes)
+        return ratio(changes, sizes)
     if not all(isinstance(value, int | float) for pair in pairs for value in pair):
         return None, None
     for scored, values in ((row, [ours for ours, _ in pairs]), (other, [theirs for _, theirs in pairs])):
         if scored.value is None or abs(math.fsum(values) / len(values) - scored.value) > 1e-6:
             return None, None  # the metric is more than the mean of its items
-    return _ratio([ours - theirs for ours, theirs in pairs], [1.0] * len(pairs))
-
-
-def _ratio(changes: Sequence[float], sizes: Sequence[float]) -> tuple[float, float | None]:
-    """Sum of changes over sum of sizes, with the standard error of a ratio (Cochran, Sampling Techniques, ch. 6)."""
-    n, total = len(changes), math.fsum(sizes)
-    value = math.fsum(changes) / total
-    if n < 2:
-        return value, None
-    squares = math.fsum((change - value * size) ** 2 for change, size in zip(changes, sizes, strict=True))
-    return value, math.sqrt(n / (n - 1) * squares) / total
+    return ratio([ours - theirs for ours, theirs in pairs], [1.0] * len(pairs))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from workbench.errors import UserError
+from workbench.ratio import ratio
 from workbench.records import Role, ScoreRow
 from workbench.scoring.bertscore import bertscore_model
 from workbench.scoring.concepts import concept_finder
@@ -107,20 +108,13 @@ def _finite(value: Any) -> float | None:
 
 
 def _stderr(metric: str, reported: Any, values: Sequence[Any]) -> float | None:
-    """lm-eval's standard error; for bits_per_byte, where it has none, the delta method over the items.
-
-    bits_per_byte is a ratio of sums, R = sum(loglikelihood_i) / sum(bytes_i) up to a constant; its variance is
-    n / (n - 1) * sum((y_i - R x_i)^2) / sum(x_i)^2 (Cochran, Sampling Techniques, ch. 6).
-    """
+    """lm-eval's standard error; for bits_per_byte, a ratio of sums for which it has none, that of a ratio."""
     if (number := _finite(reported)) is not None:
         return number
-    n = len(values)
-    if n < 2 or metric != "bits_per_byte":
+    if len(values) < 2 or metric != "bits_per_byte":
         return None
-    total = sum(weight for _, weight in values)
-    ratio = sum(value for value, _ in values) / total
-    squares = sum((value - ratio * weight) ** 2 for value, weight in values)
-    return float(math.sqrt(n / (n - 1) * squares) / total / math.log(2))
+    _, stderr = ratio([value for value, _ in values], [size for _, size in values])
+    return None if stderr is None else stderr / math.log(2)
 
 
 def _item(task: Task, sample: Mapping[str, Any], cut: bool) -> dict[str, Any]:
