@@ -101,6 +101,54 @@ def test_racing_asks_less_and_keeps_the_scores_of_those_it_takes_to_the_end(proj
     assert record["asked"] <= exhaustive["asked"]
 
 
+HALVED = {"sampler": "grid", "budget": 8, "space": {"weight": {"values": [0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.3, 1.6]}}}
+
+
+def test_candidates_side_by_side_cost_their_budget_at_most(project: Path, tmp_path: Path) -> None:
+    whole = planned(project, 24, **HALVED, race=False)
+    halved = planned(project, 24, **HALVED, race={"mode": "halving", "budget": 0.5})
+    exhaustive = found(whole, walked(whole, tmp_path / "whole"))
+    record = found(halved, walked(halved, tmp_path / "halved"))
+    assert record["asked"] <= 0.5 * exhaustive["asked"]
+    states = [one["state"] for one in record["tried"]]
+    assert (len(states), set(states)) == (8, {"scored", "stopped"})
+    values = {tuple(one["point"].values()): one["values"] for one in exhaustive["tried"]}
+    scored = [one for one in record["tried"] if one["state"] == "scored"]
+    assert all(one["values"] == pytest.approx(values[tuple(one["point"].values())]) for one in scored)
+    assert record["score"] == max([*(one["values"][0] for one in scored), *record["baselines"].values()])
+    [kept] = (tmp_path / "halved" / "searches").glob("*/race.json")
+    rounds = json.loads(kept.read_text())["rounds"]
+    assert [len(one["comparisons"]) for one in rounds] == sorted(
+        (len(one["comparisons"]) for one in rounds), reverse=True
+    )
+    assert len(rounds[-1]["comparisons"]) == len(scored)
+
+
+def test_of_candidates_side_by_side_those_that_are_no_merge_are_recorded(project: Path, tmp_path: Path) -> None:
+    space = {"weight": {"values": [0.5]}, "density": {"values": [0.4, 0.9]}, "gamma": {"values": [0.3]}}
+    asked = planned(
+        project, merge_method="breadcrumbs", space=space, sampler="grid", budget=2, race={"mode": "halving"}
+    )
+    record = found(asked, walked(asked, tmp_path))
+    assert sorted(one["state"] for one in record["tried"]) == ["failed", "scored"]
+
+
+def test_side_by_side_nobody_can_be_scored(project: Path, tmp_path: Path) -> None:
+    space = {"weight": {"values": [1e39, 2e39]}}
+    asked = planned(
+        project, merge_method="task_arithmetic", space=space, sampler="grid", budget=2, race={"mode": "halving"}
+    )
+    record = found(asked, walked(asked, tmp_path))
+    assert [one["state"] for one in record["tried"]] == ["failed", "failed"]
+    assert "None of the 2 candidates could be scored" in record["tried"][0]["reason"]
+    assert record["name"] in record["baselines"]
+
+
+def test_only_what_is_known_at_the_start_races_side_by_side(project: Path) -> None:
+    with pytest.raises(WorkbenchError, match="'mode: halving' takes candidates that are all known at the start"):
+        planned(project, race={"mode": "halving"})
+
+
 def test_a_method_that_draws_is_ranked_by_the_mean_of_its_draws(project: Path, tmp_path: Path) -> None:
     asked = planned(project, merge_method="dare_linear", race=False, budget=2, baselines=False)
     record = found(asked, walked(asked, tmp_path))

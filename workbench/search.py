@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 import statistics
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,7 +24,9 @@ from workbench.store import write_json
 if TYPE_CHECKING:
     from workbench.merging.search.space import Point, Space
     from workbench.merging.search.study import Asked, Study, Tried
+    from workbench.scoring.racing.answers import Values
     from workbench.scoring.racing.challenge import Challenge, Leader
+    from workbench.scoring.racing.record import Entry, RaceRecord
     from workbench.scoring.racing.settings import Settings
 
 DRAWS = 1000
@@ -55,7 +57,10 @@ def search(
     hunt = _Hunt(space, stand, study, folder, progress, limits)
     hunt.start()
     while True:
-        if hunt.in_time() and (asked := study.ask()) is not None:
+        if space.spec.side_by_side and (known := list(iter(study.ask, None))):
+            for tried in hunt.race(known):
+                study.tell(tried)
+        elif hunt.in_time() and (asked := study.ask()) is not None:
             study.tell(hunt.attempt(asked))
         elif study.under_way():  # by another process, which may yet find the best, or be killed
             time.sleep(1)
@@ -74,6 +79,28 @@ def _score(fared: Challenge) -> float | None:
     if fared.entry.status == "stopped" and fared.leader is not None:
         return fared.leader.score + last.difference
     return last.score
+
+
+def _estimate(entry: Entry, record: RaceRecord) -> float | None:
+    """The same for a candidate of a race side by side; its leader of that round may have been stopped later on."""
+    last = entry.last
+    if last is None or entry.status == "failed":
+        return None
+    leader = next(one.leader for one in record.rounds if one.number == entry.round)
+    whole = next((one for one in record.rounds[-1].comparisons if one.candidate == leader), None)
+    return whole.score + last.difference if entry.status == "stopped" and whole else last.score
+
+
+def _name(asked: Asked) -> str:
+    return f"candidate {asked.number}"
+
+
+def _no_merge(asked: Asked, error: ValueError) -> Tried:
+    """A point that is no merge: no expert is left, or a density leaves no room for gamma."""
+    from workbench.merging.search.study import Tried
+
+    lines = str(error).splitlines()
+    return Tried(asked.number, asked.point, "failed", (), 0, 0.0, lines[1].strip() if len(lines) > 1 else lines[0])
 
 
 def _nobody(tried: Sequence[Tried]) -> str:
@@ -124,30 +151,55 @@ class _Hunt:
         return minutes is None or sum(one.seconds for one in self._study.tried()) < 60 * minutes
 
     def attempt(self, asked: Asked) -> Tried:
-        """Try one candidate."""
-        from workbench.merging.search.study import Tried
-
+        """Try one candidate against the best so far."""
         self._catch_up()
         started = time.monotonic()
-        name = f"candidate {asked.number}"
         try:
             recipes = self._drawn(asked.point)
-        except ValueError as error:  # no expert is left, or a density leaves no room for gamma
-            reason = str(error).splitlines()[1].strip() if len(str(error).splitlines()) > 1 else str(error)
-            return Tried(asked.number, asked.point, "failed", (), 0, time.monotonic() - started, reason)
-        fared = self._challenge(name, recipes, self._first + asked.number)
-        entry, items, score = fared.entry, sum(fared.entry.items.values()), _score(fared)
-        seconds = time.monotonic() - started
-        if score is None:
-            return Tried(asked.number, asked.point, "failed", (), items, seconds, entry.reason)
-        if entry.status == "stopped":
-            return Tried(asked.number, asked.point, "stopped", (score,), items, seconds, entry.reason)
-        plain = {task: list(values.values()) for task, values in fared.values.items()}
-        write_json(self._folder / "values" / f"{asked.number}.json", plain)
-        values = tuple(self._objective(one, plain) for one in self._space.spec.objectives)
-        tried = Tried(asked.number, asked.point, "scored", values, items, seconds, spread=self._spread(recipes))
-        broken = self._broken(plain)
-        return replace(tried, breaks=broken.sentence, excess=broken.excess) if broken else tried
+        except ValueError as error:
+            return _no_merge(asked, error)
+        fared = self._challenge(_name(asked), recipes, self._first + asked.number)
+        return self._tried(asked, recipes, fared.entry, _score(fared), fared.values, time.monotonic() - started)
+
+    def race(self, known: Sequence[Asked]) -> Iterator[Tried]:
+        """Take candidates through the rounds side by side. Every decision goes into `race.json`."""
+        from workbench.merging.search.study import Tried
+        from workbench.scoring.racing.race import race
+
+        recipes: dict[str, list[MergeSpec]] = {}
+        for asked in known:
+            try:
+                recipes[_name(asked)] = self._drawn(asked.point)
+            except ValueError as error:
+                yield _no_merge(asked, error)
+        seconds, items = dict.fromkeys(recipes, 0.0), 0
+        total = sum(self._stand.sizes.values()) * len(recipes)
+
+        def ask(name: str, wanted: Mapping[str, Sequence[int]]) -> dict[str, list[float]]:
+            nonlocal items
+            self._progress(items, total, f"items of {len(recipes)} candidates, side by side")
+            started = time.monotonic()
+            try:
+                return self._ask(recipes[name], wanted)
+            finally:
+                items += sum(map(len, wanted.values()))
+                seconds[name] += time.monotonic() - started
+
+        if not recipes:
+            return
+        try:
+            done = race(list(recipes), self._stand.sizes, ask, self._settings())
+        except StepFailed as error:  # all of them failed
+            for asked in known:
+                if (name := _name(asked)) in recipes:
+                    yield Tried(asked.number, asked.point, "failed", (), 0, seconds[name], str(error))
+            return
+        write_json(self._folder / "race.json", asdict(done.record))
+        entries = {entry.candidate: entry for entry in done.record.entries}
+        for asked in known:
+            if entry := entries.get(name := _name(asked)):
+                score = _estimate(entry, done.record)
+                yield self._tried(asked, recipes[name], entry, score, done.values[name], seconds[name])
 
     def found(self) -> Found:
         """The best of all. Raises StepFailed when nothing could be scored."""
@@ -170,19 +222,51 @@ class _Hunt:
         """A candidate against the leader; one that draws is asked once a draw, and its mean counts."""
         from workbench.scoring.racing.challenge import challenge
 
-        def ask(_: str, wanted: Mapping[str, Sequence[int]]) -> dict[str, list[float]]:
-            found = [self._stand.ask(recipe, wanted) for recipe in recipes]
-            return {
-                task: [statistics.fmean(values) for values in zip(*(one[task] for one in found), strict=True)]
-                for task in wanted
-            }
-
         self._report()
-        fared = challenge(name, self._leader, self._stand.sizes, ask, self._settings(), number)
+        fared = challenge(
+            name,
+            self._leader,
+            self._stand.sizes,
+            lambda _, wanted: self._ask(recipes, wanted),
+            self._settings(),
+            number,
+        )
         values = {task: list(of_task.values()) for task, of_task in fared.values.items()}
         if fared.entry.status == "winner" and not self._broken(values):
             self._lead(fared.leader, recipes)
         return fared
+
+    def _ask(self, recipes: Sequence[MergeSpec], wanted: Mapping[str, Sequence[int]]) -> dict[str, list[float]]:
+        """A candidate's metrics on items; of one that draws, the means over its draws."""
+        found = [self._stand.ask(recipe, wanted) for recipe in recipes]
+        return {
+            task: [statistics.fmean(values) for values in zip(*(one[task] for one in found), strict=True)]
+            for task in wanted
+        }
+
+    def _tried(
+        self,
+        asked: Asked,
+        recipes: Sequence[MergeSpec],
+        entry: Entry,
+        score: float | None,
+        values: Values,
+        seconds: float,
+    ) -> Tried:
+        """What came of a candidate; the values of one that answered every item are kept beside the journal."""
+        from workbench.merging.search.study import Tried
+
+        items = sum(entry.items.values())
+        if score is None:
+            return Tried(asked.number, asked.point, "failed", (), items, seconds, entry.reason)
+        if entry.status == "stopped":
+            return Tried(asked.number, asked.point, "stopped", (score,), items, seconds, entry.reason)
+        plain = {task: list(of_task.values()) for task, of_task in values.items()}
+        write_json(self._folder / "values" / f"{asked.number}.json", plain)
+        objectives = tuple(self._objective(one, plain) for one in self._space.spec.objectives)
+        tried = Tried(asked.number, asked.point, "scored", objectives, items, seconds, spread=self._spread(recipes))
+        broken = self._broken(plain)
+        return replace(tried, breaks=broken.sentence, excess=broken.excess) if broken else tried
 
     def _broken(self, values: Mapping[str, Sequence[float]]) -> Broken | None:
         """What a candidate that answered every item breaks of the run's constraints."""
@@ -196,14 +280,9 @@ class _Hunt:
         race, seed = self._space.spec.race, self._space.spec.seed
         if race is False or len(self._space.spec.objectives) > 1:
             return Settings(first=1.0, seed=seed)
-        return Settings(
-            "strict" if race.mode == "strict" else "halving",
-            race.first,
-            race.factor,
-            risk=race.risk,
-            alpha=race.alpha,
-            seed=seed,
-        )
+        mode = "strict" if race.mode == "strict" else "halving"
+        budget = {"budget": race.budget} if self._space.spec.side_by_side else {}
+        return Settings(mode, race.first, race.factor, risk=race.risk, alpha=race.alpha, seed=seed, **budget)
 
     def _drawn(self, point: Point) -> list[MergeSpec]:
         if not self._space.drawn:

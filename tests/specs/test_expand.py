@@ -297,3 +297,8 @@ def test_every_mistake_in_one_go(expanded: Expand) -> None:
 def test_a_run_without_any_candidate_to_choose_is_refused(expanded: Expand) -> None:
     _, problems = expanded(f"{SLERP}  intermediate: true\n")
     assert problems == ["0: all candidates are intermediate: none can be chosen. Take it off one of them."]
+
+
+def test_a_run_with_nothing_to_merge_is_refused(expanded: Expand) -> None:
+    _, problems = expanded("{}\n")
+    assert problems == ["0: nothing to merge: give 'candidates', 'searches', or both."]

@@ -13,6 +13,7 @@ from workbench.specs.project import Project, load_expert, load_run
 Change = Callable[[str, str, str], None]
 REPOSITORY = Path(__file__).parents[2]
 DECLARATIONS = sorted((REPOSITORY / "experts").glob("*.yaml"))
+RUNS = sorted((REPOSITORY / "merges").glob("*.yaml"))
 
 
 def refused(path: Path) -> list[str]:
@@ -28,6 +29,12 @@ def test_the_demo_loads(repository: Path) -> None:
     assert {role: suite.role for role, suite in declared.suites.items()} == {"validation": "validation", "test": "test"}
     assert len(declared.merges) >= len(declared.run.candidates)
     assert declared.merges[-1].name == "mediphi-style"
+
+
+@pytest.mark.parametrize("path", RUNS, ids=lambda path: str(path.stem))
+def test_every_run_in_merges_loads(path: Path) -> None:
+    declared = load_run(path)
+    assert declared.merges or declared.searches
 
 
 @pytest.mark.parametrize("path", DECLARATIONS, ids=lambda path: str(path.stem))

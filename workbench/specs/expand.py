@@ -75,7 +75,9 @@ def expand(run: RunSpec, document: Document) -> tuple[list[Merge], list[Search]]
     merges = {name: merge for name, one in filled.items() if (merge := _merge(one, filled, run, document))}
     for name in run.searches.keys() & {*filled, *taken}:
         document.add(("searches", name), f"the name '{name}' is taken already. Give the search another one.")
-    if not run.searches and all(candidate.intermediate for candidate in run.candidates.values()):
+    if not run.searches and not run.candidates:
+        document.add(("candidates",), "nothing to merge: give 'candidates', 'searches', or both.")
+    elif not run.searches and all(candidate.intermediate for candidate in run.candidates.values()):
         document.add(("candidates",), "all candidates are intermediate: none can be chosen. Take it off one of them.")
     searches = [_search(name, spec, filled, run, document) for name, spec in run.searches.items()]
     return _ordered(merges, filled, document), searches

@@ -79,14 +79,14 @@ class RunSpec(Spec):
     """A run: from a base and its experts to the merged checkpoint that is worth aligning.
 
     `baselines` are trainings of the same base that stand on the board beside them, such as one on all corpora at once;
-    they are neither merged nor chosen.
+    they are neither merged nor chosen. A run has candidates, searches, or both.
     """
 
     run: Name
     base: Name
     experts: Annotated[list[Name], Field(min_length=1)]
     baselines: list[Name] = []
-    candidates: Annotated[dict[str, Candidate], Field(min_length=1)]
+    candidates: dict[str, Candidate] = {}
     searches: dict[Name, SearchSpec] = {}
     score: Score
     select: Select = Select()

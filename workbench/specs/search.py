@@ -60,15 +60,17 @@ class Race(Spec):
     """How a candidate that is behind is stopped before it has answered every item (workbench/scoring/racing).
 
     `strict` stops the best candidate of the whole search with probability `alpha` at most; `approximate` compares each
-    with the leader at level `risk`, which costs much less and promises nothing. `first` is the share of each task's
-    items in the first round, `factor` its growth from round to round.
+    with the leader at level `risk`, which costs much less and promises nothing. `halving` takes all candidates through
+    the rounds side by side, and stops the worst as well, so that at most `budget` of all items is asked. `first` is the
+    share of each task's items in the first round, `factor` its growth from round to round.
     """
 
-    mode: Literal["approximate", "strict"] = "approximate"
+    mode: Literal["approximate", "strict", "halving"] = "approximate"
     first: Annotated[float, Field(gt=0, le=1)] = 0.1
     factor: Annotated[float, Field(gt=1)] = 2**0.5
     risk: Annotated[float, Field(gt=0, lt=0.5)] = 0.01
     alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
+    budget: Annotated[float, Field(gt=0, le=1)] = 0.4
 
 
 class SearchSpec(Spec):
@@ -135,8 +137,18 @@ class SearchSpec(Spec):
             problems.append("several objectives go with 'sampler: nsga2', and nsga2 with several objectives")
         if self.objectives[0] != MEAN:
             problems.append(f"the first objective is '{MEAN}', by which the winner is chosen")
+        if self.side_by_side and (self.sampler not in ("grid", "random") or self.budget is None):
+            problems.append(
+                "'mode: halving' takes candidates that are all known at the start: give 'sampler: grid' or 'random', "
+                "and a 'budget' in candidates"
+            )
         if self.sampler == "cmaes" and not any(isinstance(one, Range) for one in self.space.values()):
             problems.append("'sampler: cmaes' moves numbers: give at least one range")
         if problems:
             raise ValueError("; ".join(problems))
         return self
+
+    @property
+    def side_by_side(self) -> bool:
+        """Whether all candidates are raced at once, not each against the best so far."""
+        return self.race is not False and self.race.mode == "halving"
