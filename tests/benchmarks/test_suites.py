@@ -18,6 +18,7 @@ SUITE_FOLDER = Path(__file__).parents[2] / "benchmarks" / "suites"
 ROLES = {
     "clue_plus": "test",
     "clue_plus_open": "test",
+    "clue_plus_open_short": "test",
     "domains_validation": "validation",
     "exams": "test",
     "icd10cm_levels": "test",
@@ -79,10 +80,14 @@ def test_mini_validation_and_test_have_the_same_columns() -> None:
     assert columns[0] == columns[1]
 
 
-@pytest.mark.parametrize("form", ["", "_validation"])
-def test_quick_is_a_part_of_mini(form: str) -> None:
-    quick, mini = (suite(name + form)["tasks"] for name in ("quick", "mini"))
-    assert [entry for entry in mini if entry in quick] == quick
+@pytest.mark.parametrize(
+    ("part", "whole"),
+    [("quick", "mini"), ("quick_validation", "mini_validation"), ("clue_plus_open_short", "clue_plus_open")],
+)
+def test_a_quicker_suite_is_a_part_of_the_whole(part: str, whole: str) -> None:
+    some, every = suite(part)["tasks"], suite(whole)["tasks"]
+    assert [entry for entry in every if entry in some] == some
+    assert len(some) < len(every)
 
 
 def asked(name: str) -> list[Any]:
