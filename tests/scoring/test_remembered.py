@@ -145,3 +145,11 @@ def test_of_confidential_tasks_nothing_is_kept(harness: Harness, model: Path, as
     (file,) = (tmp_path / "answers").glob("*.sqlite")
     (count,) = sqlite3.connect(file).execute("SELECT count(*) FROM answers").fetchone()
     assert count == 15
+
+
+def test_of_a_confidential_group_nothing_is_kept(model: Path, tmp_path: Path) -> None:
+    shipped = Path(__file__).parents[2] / "benchmarks" / "tasks"
+    secret = Task("icd10cm", "icd10cm", "acc", ID, None, True, True, confidential=True)
+    score(Harness(shipped, answers=tmp_path / "answers"), model, secret, limit=2)
+    (file,) = (tmp_path / "answers").glob("*.sqlite")
+    assert sqlite3.connect(file).execute("SELECT count(*) FROM answers").fetchone() == (0,)

@@ -129,8 +129,7 @@ class Harness:
 
     def members(self, task: Task, tasks: Sequence[Task]) -> list[str]:
         """The lm-eval tasks of one of `tasks`: those of a group, or itself."""
-        group = self.built(tasks)["groups"].get(task.task)
-        return list(getattr(group, "children", ())) or [task.task]
+        return list(self.built(tasks)["group_map"].get(task.task, [task.task]))
 
     def built(self, tasks: Sequence[Task]) -> Any:
         """lm-eval's tasks, made once. Raises UserError for an unknown task, one named twice, and a faulty item."""
