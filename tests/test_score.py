@@ -31,6 +31,18 @@ def test_an_expert_is_the_model_that_a_run_makes_of_it(file: Path, tmp_path: Pat
     assert any(not weights[name].equal(of_base[name]) for name in weights)
 
 
+def test_a_declaration_that_lies_elsewhere_is_scored_by_its_file(file: Path, tmp_path: Path) -> None:
+    project = tiny.copy(file.parents[1], tmp_path / "project")
+    other = project / "experts" / "ablations"
+    other.mkdir()
+    for name in ("notes.yaml", "notes"):
+        (project / "experts" / name).rename(other / name)
+    found = find_model(str(other / "notes.yaml"), Project(project), Store(tmp_path / "runs"))
+    assert (found.name, (found.folder / "config.json").is_file()) == ("notes", True)
+    with pytest.raises(UserError, match=r"nots\.yaml: there is no such file\."):
+        find_model(str(other / "nots.yaml"), Project(project), Store(tmp_path / "runs"))
+
+
 def test_an_expert_without_an_adapter_says_how_it_is_trained(file: Path, tmp_path: Path) -> None:
     project = tiny.copy(file.parents[1], tmp_path / "project")
     shutil.rmtree(project / "experts" / "codes")

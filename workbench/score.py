@@ -53,22 +53,25 @@ class Card:
 
 
 def find_model(given: str, project: Project, store: Store) -> Model:
-    """The model of a folder, or of a base or a trained expert declared in experts/, which is made here first.
+    """The model of a folder, of a declaration's YAML, or of a base or expert in experts/, which is made here first.
 
     Raises UserError when `given` is none of these, or an expert that is not trained yet.
     """
     folder = Path(given)
     if (folder / "config.json").is_file():
         return Model(folder.resolve().name, folder_sha256(folder), folder)
-    file = project.model_file(given)
+    declaration = folder.suffix == ".yaml"
+    file, name = (folder, folder.stem) if declaration else (project.model_file(given), given)
+    if declaration and not file.is_file():
+        raise UserError(f"{given}: there is no such file. Check the name.")
     if not file.is_file():
         known = sorted(path.stem for path in file.parent.glob("*.yaml"))
         raise UserError(
             f"{given}: neither a folder with a config.json nor declared in experts/. {did_you_mean(given, known)}"
         )
     if kind_of(file) == "expert":
-        return _expert(given, file, store)
-    return _base(given, load_base(file), project, store)
+        return _expert(name, file, store)
+    return _base(name, load_base(file), project, store)
 
 
 def _base(name: str, spec: BaseSpec, project: Project, store: Store) -> Model:
@@ -82,7 +85,7 @@ def _expert(name: str, file: Path, store: Store) -> Model:
     base, adapter = training_plan(project, name, spec, declared)
     weights = store.get("adapter", adapter.id)
     if weights is None:
-        shipped = project.home / name
+        shipped = file.with_suffix("")
         if not shipped.is_dir():
             raise UserError(f"expert '{name}' is not trained yet. Run: workbench train {project.shown(file)}")
         weights = made(adapter, store, lambda out: take_shipped(adapter, shipped, out))

@@ -13,6 +13,7 @@ from workbench.specs.project import Project, load_expert, load_run
 Change = Callable[[str, str, str], None]
 REPOSITORY = Path(__file__).parents[2]
 DECLARATIONS = sorted((REPOSITORY / "experts").glob("*.yaml"))
+ABLATIONS = sorted((REPOSITORY / "experts" / "ablations").glob("*.yaml"))
 RUNS = sorted((REPOSITORY / "merges").glob("*.yaml"))
 
 
@@ -45,6 +46,13 @@ def test_every_declaration_in_experts_loads(path: Path) -> None:
     assert project.root == REPOSITORY
     assert project.model_file(spec.base).is_file()
     assert base.kind == "base"
+
+
+def test_ablations_differ_in_what_they_read_alone() -> None:
+    assert len(ABLATIONS) == 4
+    specs = [load_expert(path)[1] for path in ABLATIONS]
+    assert len({spec.model_copy(update={"train": specs[0].train, "then": []}).model_dump_json() for spec in specs}) == 1
+    assert {(spec.then[-1] if spec.then else spec.train).reads for spec in specs} == {"document", "tasks_then_document"}
 
 
 def test_experts_and_bases_are_among_the_declarations() -> None:
