@@ -238,6 +238,11 @@ def test_settings_that_mean_nothing_are_refused(name, value):
         Settings(**{name: value})
 
 
+def test_no_round_is_left_for_the_last_few_items() -> None:
+    assert [one["t"] for one in schedule({"t": 100}, Settings(first=0.33, factor=3)).rounds] == [33, 100]
+    assert [one["t"] for one in schedule({"t": 100}, Settings(first=0.28, factor=3)).rounds] == [28, 84, 100]
+
+
 def test_rounds_ask_the_same_share_of_each_task_rounded_up():
     plan = schedule({"a": 100, "b": 30, "c": 2}, Settings(first=0.1, factor=2))
     assert plan.rounds == [

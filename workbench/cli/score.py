@@ -27,9 +27,7 @@ from workbench.store import Store, write_text
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the verb."""
-    parser.add_argument(
-        "model", help="folder of a model, or a base or expert: its name in experts/, or its YAML"
-    )
+    parser.add_argument("model", help="folder of a model, or a base or expert: its name in experts/, or its YAML")
     on = parser.add_mutually_exclusive_group(required=True)
     on.add_argument("--suite", help="a suite in benchmarks/suites/, such as mini")
     on.add_argument("--run", help="a run file, or its name in merges/: both of its suites, and its board")

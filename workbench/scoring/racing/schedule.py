@@ -16,6 +16,9 @@ from workbench.scoring.racing.settings import Settings
 
 Floats: TypeAlias = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 
+NEARLY_ALL = 0.9
+"""A round that would reach this share of the items asks all of them: the few that are left are not worth another."""
+
 
 @dataclass(frozen=True)
 class Schedule:
@@ -79,5 +82,5 @@ def _rounds(items: Mapping[str, int], settings: Settings) -> list[Mapping[str, i
         # Less a little: 3 * 0.1 is above 0.3 in floating point, and would be rounded up to one item too many.
         asked = {task: min(n, max(2, asked[task] + 1, math.ceil(share * n - 1e-9))) for task, n in items.items()}
         rounds.append(asked)
-        share = min(1.0, share * settings.factor)
+        share = share * settings.factor if share * settings.factor < NEARLY_ALL else 1.0
     return rounds
