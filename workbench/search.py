@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from workbench.scoring.racing.answers import Values
     from workbench.scoring.racing.challenge import Challenge, Leader
     from workbench.scoring.racing.record import Entry, RaceRecord
-    from workbench.scoring.racing.settings import Settings
+    from workbench.scoring.racing.settings import Mode, Settings
 
 DRAWS = 1000
 """Seeds of a drawn candidate count from the search's seed times this."""
@@ -280,7 +280,7 @@ class _Hunt:
         race, seed = self._space.spec.race, self._space.spec.seed
         if race is False or len(self._space.spec.objectives) > 1:
             return Settings(first=1.0, seed=seed)
-        mode = "strict" if race.mode == "strict" else "halving"
+        mode: Mode = "strict" if race.mode == "strict" else "halving"
         budget = {"budget": race.budget} if self._space.spec.side_by_side else {}
         return Settings(mode, race.first, race.factor, risk=race.risk, alpha=race.alpha, seed=seed, **budget)
 

@@ -30,7 +30,7 @@ SHIPPED = [
 ]
 
 TYPOS = {
-    "run": ("candidates", "candidate"),
+    "run": ("experts", "expert"),
     "expert": ("corpora", "corpus"),
     "base": ("licence", "license"),
     "suite": ("role", "rôle"),
