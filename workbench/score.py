@@ -60,9 +60,8 @@ def find_model(given: str, project: Project, store: Store) -> Model:
     folder = Path(given)
     if (folder / "config.json").is_file():
         return Model(folder.resolve().name, folder_sha256(folder), folder)
-    declaration = folder.suffix == ".yaml"
-    file, name = (folder, folder.stem) if declaration else (project.model_file(given), given)
-    if declaration and not file.is_file():
+    file = folder if folder.suffix == ".yaml" else project.model_file(given)
+    if not file.is_file() and file == folder:
         raise UserError(f"{given}: there is no such file. Check the name.")
     if not file.is_file():
         known = sorted(path.stem for path in file.parent.glob("*.yaml"))
@@ -70,8 +69,8 @@ def find_model(given: str, project: Project, store: Store) -> Model:
             f"{given}: neither a folder with a config.json nor declared in experts/. {did_you_mean(given, known)}"
         )
     if kind_of(file) == "expert":
-        return _expert(name, file, store)
-    return _base(name, load_base(file), project, store)
+        return _expert(file.stem, file, store)
+    return _base(file.stem, load_base(file), project, store)
 
 
 def _base(name: str, spec: BaseSpec, project: Project, store: Store) -> Model:

@@ -68,31 +68,27 @@ def search(
             return hunt.found()
 
 
-def _score(fared: Challenge) -> float | None:
+def _score(entry: Entry, leader: float | None) -> float | None:
     """A candidate's score over all items, estimated where it was stopped; None where it failed.
 
-    The estimate is paired: the items that it was asked may be easier than the others, for the leader as well.
+    The estimate is paired with the score over all items of the `leader` that stopped it, where that is known: the items
+    that it was asked may be easier than the others, for the leader as well.
     """
-    last = fared.entry.last
-    if last is None or fared.entry.status == "failed":
+    if entry.last is None or entry.status == "failed":
         return None
-    if fared.entry.status == "stopped" and fared.leader is not None:
-        return fared.leader.score + last.difference
-    return last.score
+    if entry.status == "stopped" and leader is not None:
+        return leader + entry.last.difference
+    return entry.last.score
 
 
-def _estimate(entry: Entry, record: RaceRecord) -> float | None:
-    """The same for a candidate of a race side by side; its leader of that round may have been stopped later on."""
-    last = entry.last
-    if last is None or entry.status == "failed":
-        return None
-    leader = next(one.leader for one in record.rounds if one.number == entry.round)
-    whole = next((one for one in record.rounds[-1].comparisons if one.candidate == leader), None)
-    return whole.score + last.difference if entry.status == "stopped" and whole else last.score
+def _leader_of(entry: Entry, record: RaceRecord) -> float | None:
+    """The score over all items of who led when a candidate was last compared; None if that one was stopped later on."""
+    leader = next((one.leader for one in record.rounds if one.number == entry.round), None)
+    return next((one.score for one in record.rounds[-1].comparisons if one.candidate == leader), None)
 
 
-def _name(asked: Asked) -> str:
-    return f"candidate {asked.number}"
+def _name(number: int) -> str:
+    return f"candidate {number}"
 
 
 def _no_merge(asked: Asked, error: ValueError) -> Tried:
@@ -142,7 +138,7 @@ class _Hunt:
         for name, recipe in baselines(self._space):
             fared = self._challenge(name, (recipe,), self._first)
             self._first += 1
-            if (score := _score(fared)) is not None:
+            if (score := _score(fared.entry, fared.leader.score if fared.leader else None)) is not None:
                 self._baselines[name] = score
 
     def in_time(self) -> bool:
@@ -158,20 +154,25 @@ class _Hunt:
             recipes = self._drawn(asked.point)
         except ValueError as error:
             return _no_merge(asked, error)
-        fared = self._challenge(_name(asked), recipes, self._first + asked.number)
-        return self._tried(asked, recipes, fared.entry, _score(fared), fared.values, time.monotonic() - started)
+        fared = self._challenge(_name(asked.number), recipes, self._first + asked.number)
+        score = _score(fared.entry, fared.leader.score if fared.leader else None)
+        return self._tried(asked, recipes, fared.entry, score, fared.values, time.monotonic() - started)
 
     def race(self, known: Sequence[Asked]) -> Iterator[Tried]:
         """Take candidates through the rounds side by side. Every decision goes into `race.json`."""
         from workbench.merging.search.study import Tried
         from workbench.scoring.racing.race import race
 
-        recipes: dict[str, list[MergeSpec]] = {}
+        drawn: dict[int, list[MergeSpec]] = {}
         for asked in known:
             try:
-                recipes[_name(asked)] = self._drawn(asked.point)
+                drawn[asked.number] = self._drawn(asked.point)
             except ValueError as error:
                 yield _no_merge(asked, error)
+        if not drawn:
+            return
+        racing = [asked for asked in known if asked.number in drawn]
+        recipes = {_name(number): found for number, found in drawn.items()}
         seconds, items = dict.fromkeys(recipes, 0.0), 0
         total = sum(self._stand.sizes.values()) * len(recipes)
 
@@ -185,21 +186,16 @@ class _Hunt:
                 items += sum(map(len, wanted.values()))
                 seconds[name] += time.monotonic() - started
 
-        if not recipes:
-            return
         try:
             done = race(list(recipes), self._stand.sizes, ask, self._settings())
         except StepFailed as error:  # all of them failed
-            for asked in known:
-                if (name := _name(asked)) in recipes:
-                    yield Tried(asked.number, asked.point, "failed", (), 0, seconds[name], str(error))
+            for asked in racing:
+                yield Tried(asked.number, asked.point, "failed", (), 0, seconds[_name(asked.number)], str(error))
             return
         write_json(self._folder / "race.json", asdict(done.record))
-        entries = {entry.candidate: entry for entry in done.record.entries}
-        for asked in known:
-            if entry := entries.get(name := _name(asked)):
-                score = _estimate(entry, done.record)
-                yield self._tried(asked, recipes[name], entry, score, done.values[name], seconds[name])
+        for asked, entry in zip(racing, done.record.entries, strict=True):
+            name, score = entry.candidate, _score(entry, _leader_of(entry, done.record))
+            yield self._tried(asked, recipes[name], entry, score, done.values[name], seconds[name])
 
     def found(self) -> Found:
         """The best of all. Raises StepFailed when nothing could be scored."""
@@ -314,7 +310,7 @@ class _Hunt:
         if best is None or (self._leader is not None and best.values[0] <= self._leader.score):
             return
         values = json.loads((self._folder / "values" / f"{best.number}.json").read_text())
-        self._lead(Leader(f"candidate {best.number}", best.values[0], values), self._drawn(best.point))
+        self._lead(Leader(_name(best.number), best.values[0], values), self._drawn(best.point))
 
     def _lead(self, leader: Leader | None, recipes: Sequence[MergeSpec]) -> None:
         """Of a candidate that draws, the first is merged: their mean ranked it, and none is taken for its luck."""

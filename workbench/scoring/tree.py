@@ -17,7 +17,7 @@ from transformers import DynamicCache
 from workbench.scoring.batches import Batch, Row, read_at
 from workbench.scoring.body import logits, mask_for
 
-LOGITS_PER_CHUNK = {"cpu": 128, "cuda": 512}
+LOGITS_PER_CHUNK, ON_CPU = 512, 128
 """Positions whose logits are held at once; on a CPU few enough that their memory is used again, not given back."""
 
 
@@ -59,7 +59,7 @@ class Tree:
         """Log-probability of every target [n] at its (row, position) [n, 2], and whether it is the best token."""
         chosen: list[float] = []
         greedy: list[bool] = []
-        size = LOGITS_PER_CHUNK.get(hidden.device.type, LOGITS_PER_CHUNK["cuda"])
+        size = ON_CPU if hidden.device.type == "cpu" else LOGITS_PER_CHUNK
         for part, goal in zip(torch.split(at, size), torch.split(targets, size), strict=True):
             found = logits(self._model, hidden[part[:, 0], part[:, 1]])
             chosen += (-torch.nn.functional.cross_entropy(found, goal, reduction="none")).tolist()
