@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -147,6 +148,24 @@ def test_side_by_side_nobody_can_be_scored(project: Path, tmp_path: Path) -> Non
 def test_only_what_is_known_at_the_start_races_side_by_side(project: Path) -> None:
     with pytest.raises(WorkbenchError, match="'mode: halving' takes candidates that are all known at the start"):
         planned(project, race={"mode": "halving"})
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"race": {"mode": "strict", "risk": 0.1}}, "'mode: strict' does not read 'risk' (it is for approximate and h"),
+        ({"race": {"mode": "halving", "alpha": 0.1}}, "'mode: halving' does not read 'alpha' (it is for strict)"),
+        ({"race": {"budget": 0.3}}, "'mode: approximate' does not read 'budget' (it is for halving)"),
+        ({**HALVED, "minutes": 5, "race": {"mode": "halving"}}, "ends with its 'budget': take 'minutes' away"),
+        (
+            {"sampler": "nsga2", "objectives": ["mean", "letters"], "race": {"first": 0.2}},
+            "with several objectives every candidate is asked every item: take 'race' away",
+        ),
+    ],
+)
+def test_no_setting_of_a_race_is_passed_over(project: Path, given: dict[str, Any], expected: str) -> None:
+    with pytest.raises(WorkbenchError, match=re.escape(expected)):
+        planned(project, **given)
 
 
 def test_a_method_that_draws_is_ranked_by_the_mean_of_its_draws(project: Path, tmp_path: Path) -> None:

@@ -9,7 +9,9 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -175,6 +177,25 @@ def test_who_comes_second_takes_what_is_there(store: Store, commit: Commit) -> N
         found = store.commit(temp, "merge", "linear", ID, {}, PROVENANCE)
     assert (found.path / "model.safetensors").read_text() == "first"
     assert folders(store) == ["linear-abababababab"]
+
+
+def test_of_many_who_finish_together_one_is_kept(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    look = Store.get
+
+    def slowly(self: Store, kind: str, step_id: str) -> Artifact | None:
+        found = look(self, kind, step_id)
+        time.sleep(0.05)  # all of the others look as well, before anything has its name
+        return found
+
+    def finish(number: int) -> Path:
+        temp = store.folder("merge", "linear", ID).with_name(f".linear-{ID[:12]}.tmp-{number}")
+        temp.mkdir(parents=True)
+        (temp / "model.safetensors").write_text(str(number))
+        return store.commit(temp, "merge", "linear", ID, {}, PROVENANCE).path
+
+    monkeypatch.setattr(Store, "get", slowly)
+    with ThreadPoolExecutor(4) as pool:
+        assert set(pool.map(finish, range(4))) == {store.folder("merge", "linear", ID)}
 
 
 def test_leftovers_of_dead_processes_are_swept_and_those_of_live_ones_kept(store: Store, dead_pid: int) -> None:

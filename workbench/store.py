@@ -8,6 +8,7 @@ next start.
 from __future__ import annotations
 
 import errno
+import fcntl
 import json
 import os
 import shutil
@@ -101,12 +102,13 @@ class Store:
         write_json(temp / MANIFEST, manifest)
         for folder in (temp, *(p for p in temp.rglob("*") if p.is_dir())):
             fsync(folder)
-        if (found := self.get(kind, step_id)) is not None:  # another process was first
-            return found
         final = self.folder(kind, name, step_id)
-        if final.exists():  # a folder that `get` refused: left by hand or by an older layout
-            shutil.rmtree(final)
-        temp.rename(final)
+        with alone(self.root / "store" / "lock"):
+            if (found := self.get(kind, step_id)) is not None:  # another process was first
+                return found
+            if final.exists():  # a folder that `get` refused: left by hand or by an older layout
+                shutil.rmtree(final)
+            temp.rename(final)
         fsync(final.parent)
         return Artifact(final, json.loads((final / MANIFEST).read_text()))
 
@@ -131,6 +133,14 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, value: Any) -> None:
     """`write_text` of indented JSON; NaN is refused, because an undefined number is null."""
     write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+@contextmanager
+def alone(lock: Path) -> Iterator[None]:
+    """No other process, and no other thread, is between these lines with the same lock file meanwhile."""
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # given back by the system, even of a process that is killed
+        yield
 
 
 def fsync(path: Path) -> None:

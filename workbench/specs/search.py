@@ -56,6 +56,10 @@ Dimension = Annotated[
 ]
 
 
+READ_BY = {"risk": ("approximate", "halving"), "alpha": ("strict",), "budget": ("halving",)}
+"""The modes of a race that read a setting; what no mode names is read by all."""
+
+
 class Race(Spec):
     """How a candidate that is behind is stopped before it has answered every item (workbench/scoring/racing).
 
@@ -71,6 +75,15 @@ class Race(Spec):
     risk: Annotated[float, Field(gt=0, lt=0.5)] = 0.01
     alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
     budget: Annotated[float, Field(gt=0, le=1)] = 0.4
+
+    @model_validator(mode="after")
+    def _reads_what_is_given(self) -> Self:
+        for name, modes in READ_BY.items():
+            if name in self.model_fields_set and self.mode not in modes:
+                raise ValueError(
+                    f"'mode: {self.mode}' does not read '{name}' (it is for {' and '.join(modes)}): take it away"
+                )
+        return self
 
 
 class SearchSpec(Spec):
@@ -142,6 +155,10 @@ class SearchSpec(Spec):
                 "'mode: halving' takes candidates that are all known at the start: give 'sampler: grid' or 'random', "
                 "and a 'budget' in candidates"
             )
+        if self.side_by_side and self.minutes is not None:
+            problems.append("'mode: halving' ends with its 'budget': take 'minutes' away")
+        if len(self.objectives) > 1 and self.race is not False and "race" in self.model_fields_set:
+            problems.append("with several objectives every candidate is asked every item: take 'race' away")
         if self.sampler == "cmaes" and not any(isinstance(one, Range) for one in self.space.values()):
             problems.append("'sampler: cmaes' moves numbers: give at least one range")
         if problems:

@@ -11,8 +11,7 @@ import json
 import os
 import tempfile
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -20,6 +19,7 @@ from typing import Any, Literal
 from workbench.errors import MissingExtra, UserError
 from workbench.merging.search.space import Axis, Point, Space, Value
 from workbench.merging.search.starts import starts
+from workbench.store import alone
 
 TRIED, PROCESS, SEARCH = "tried", "process", "search"
 State = Literal["scored", "stopped", "failed"]
@@ -81,7 +81,7 @@ class Study:
             directions=["maximize"] * len(space.spec.objectives),
             load_if_exists=True,
         )
-        with self._alone():
+        with alone(self._folder / "lock"):
             self._begin(identity)
             self._again()
 
@@ -99,7 +99,7 @@ class Study:
 
     def ask(self) -> Asked | None:
         """The next candidate to try; None when the budget is spent, or a grid has no other point."""
-        with self._alone():
+        with alone(self._folder / "lock"):
             n, budget = len(self._counted()), self._space.spec.budget
             if (budget is not None and n >= budget) or (self._space.spec.sampler == "grid" and n >= self.points):
                 return None
@@ -129,7 +129,7 @@ class Study:
         """Whether another process is trying a candidate. What a killed one was trying is to be asked for again."""
         from optuna.trial import TrialState
 
-        with self._alone():
+        with alone(self._folder / "lock"):
             return self._again() or bool(self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)))
 
     def tried(self) -> list[Tried]:
@@ -143,13 +143,6 @@ class Study:
         for axis in self._axes.values():
             n *= len(axis.grid)
         return n
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """No other process asks or opens meanwhile, so that no trial is seen before it says whose it is."""
-        with (self._folder / "lock").open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)  # given back by the system, even of a process that is killed
-            yield
 
     def _counted(self) -> list[Any]:
         """Trials that count towards the budget: all but those that a killed process left and those in waiting."""
