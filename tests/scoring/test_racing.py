@@ -111,7 +111,7 @@ def test_the_record_is_json_and_holds_every_decision():
 
 def test_halving_keeps_its_budget_where_candidates_are_all_alike():
     table = Simulation([50] * 6, [0.0] * 16, taste=0).table(0)
-    done, _ = run(table, Settings())
+    done, _ = run(table, Settings(budget=0.4))
     verdicts = [one.last.verdict for one in done.record.entries if one.last]
     assert done.record.share <= 0.4
     assert verdicts.count("stopped by budget") > 8

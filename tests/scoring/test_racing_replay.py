@@ -22,11 +22,12 @@ def test_simulated_answers_have_the_correlation_and_the_means_that_they_are_draw
     assert Simulation([5], [0, 0]).table(1) == Simulation([5], [0, 0]).table(1) != Simulation([5], [0, 0]).table(2)
 
 
-def test_halving_finds_the_exhaustive_winner_in_nine_of_ten_for_two_fifths_of_the_items():
+def test_halving_finds_the_exhaustive_winner_in_nine_of_ten_for_half_of_the_items():
     found = replay((CLOSE.table(seed) for seed in range(50)), Settings(), [0])
     assert found.races == 50
     assert found.same_winner >= 0.9
-    assert found.largest_share <= 0.4
+    assert found.mean_share <= 0.5
+    assert found.largest_share <= Settings().budget
     assert found.mean_regret < 0.001
 
 
@@ -37,16 +38,23 @@ def test_whether_one_table_is_decided_alike_by_all_seeds_hangs_on_how_close_its_
     assert max(close.mean_regret, apart.mean_regret) < 0.002
 
 
+def test_a_winner_that_is_the_equal_of_the_exhaustive_one_is_the_same():
+    rng = np.random.default_rng(0)
+    equals = {name: {"t": rng.permutation([1.0] * 40 + [0.0] * 60).tolist()} for name in "abcdefgh"}
+    found = replay([equals], Settings(budget=0.3), range(10))  # stops the first listed now and then
+    assert (found.same_winner, found.mean_regret) == (1, pytest.approx(0, abs=1e-12))
+
+
 def test_easy_races_cost_far_less_than_the_budget():
     easy = Simulation(UNLIKE, [0.0] * 15 + [0.2])
     found = replay((easy.table(seed) for seed in range(20)), Settings(), [0])
     assert found.same_winner == 1
-    assert found.mean_share < 0.25
+    assert found.mean_share < 0.3
 
 
 def test_hard_races_keep_the_budget_and_lose_next_to_nothing():
     hard = Simulation(UNLIKE, [0.0] * 16, taste=0)
-    found = replay((hard.table(seed) for seed in range(20)), Settings(), [0])
+    found = replay((hard.table(seed) for seed in range(20)), Settings(budget=0.4), [0])
     assert found.largest_share <= 0.4
     assert found.same_winner < 0.9  # nobody can tell them apart, and no guarantee is claimed
     assert found.mean_regret < 0.005

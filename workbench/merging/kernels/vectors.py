@@ -54,8 +54,10 @@ def magnitude(passes: Passes, group: Group, i: int, settings: Settings) -> Keep:
 
 
 def largest(passes: Passes, group: Group, score: Score, k: int) -> Band:
-    """The k elements of the largest score; of equal ones at the border, the first."""
+    """The k elements of the largest score; of equal ones at the border, the first. Of zeros all: they add nothing."""
     (at,) = passes.positions(group, score, [group.n - k])
+    if at.key == 0:
+        return Band(0, 0, group.n)
     wanted = k - (group.n - at.before - at.equal)
     return Band(at.key, 0, group.n if wanted == at.equal else at.nth(wanted - 1) + 1)
 
@@ -70,10 +72,10 @@ def magnitude_outliers(passes: Passes, group: Group, i: int, settings: Settings)
         return Nothing()
     bottom = max(0, n - keep - top)
     low, *high = passes.positions(group, Magnitude(i), [bottom] if bottom + keep >= n else [bottom, bottom + keep])
-    first = low.nth(bottom - low.before)
+    first = low.nth(bottom - low.before) if low.key else 0  # which zeros stay changes nothing
     if not high:
         return Band(low.key, first, n)
-    return Band(low.key, first, n, high[0].key, high[0].nth(bottom + keep - high[0].before))
+    return Band(low.key, first, n, high[0].key, high[0].nth(bottom + keep - high[0].before) if high[0].key else n)
 
 
 def random(passes: Passes, group: Group, i: int, settings: Settings) -> Keep:

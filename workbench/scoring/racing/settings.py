@@ -37,8 +37,8 @@ class Settings:
 
     mode: Mode = "halving"
     first: float = 0.15
-    factor: float = 1.5
-    budget: float = 0.4
+    factor: float = 3.0
+    budget: float = 0.55
     risk: float = 0.01
     alpha: float = 0.05
     seed: int = 0
