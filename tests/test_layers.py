@@ -17,7 +17,7 @@ REPOSITORY = Path(__file__).parents[1]
 STAGES = {"data", "training", "merging", "scoring", "board", "alignment"}
 
 LAYER = {
-    "errors": 0, "ids": 0, "records": 0, "progress": 0, "ratio": 0,
+    "errors": 0, "ids": 0, "memory": 0, "records": 0, "progress": 0, "ratio": 0,
     "provenance": 1, "store": 1,
     "specs": 2,
     "publish": 3, "tasks": 3,

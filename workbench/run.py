@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from workbench.errors import WorkbenchError
 from workbench.ids import SHORT
+from workbench.memory import give_back
 from workbench.plan import Plan, Step
 from workbench.progress import Progress, silent
 from workbench.provenance import capture
@@ -63,6 +64,8 @@ def walk(plan: Plan, store: Store, starting: Observer = lambda _: None, progress
         try:
             starting(step)
             walk.ended.append(_step(step, walk))
+            if walk.ended[-1].outcome != "skipped":
+                give_back()
         except KeyboardInterrupt:
             walk.interrupted = True
             walk.ended.append(Ended(step, "not run", time.monotonic() - started, "interrupted"))
