@@ -32,7 +32,7 @@ from workbench.tasks import tasks_of
 StepKind = Literal["base", "adapter", "expert", "merge", "score", "pick", "search", "select", "align"]
 
 VERSIONS: Mapping[StepKind, int] = {
-    "base": 1, "adapter": 1, "expert": 2, "merge": 2, "score": 1, "pick": 1, "search": 1, "select": 2, "align": 1,
+    "base": 1, "adapter": 1, "expert": 2, "merge": 2, "score": 1, "pick": 1, "search": 1, "select": 3, "align": 1,
 }  # fmt: skip
 """Raised when the code of a step changes what it writes: results of older code are then computed again."""
 

@@ -17,7 +17,7 @@ from workbench.plan import ROLES, Plan, Step
 from workbench.records import CleanScore, Overlap, ScoreRow, SharedItem, plain
 from workbench.run import Walk
 from workbench.specs.expand import BASE
-from workbench.steps import Context, items_of, rows_of, selection_of, write_handoff
+from workbench.steps import Context, items_of, pairs_of, rows_of, selection_of, write_handoff
 from workbench.store import Store, write_json, write_text
 
 if TYPE_CHECKING:
@@ -113,6 +113,7 @@ def board_of(context: Context, extra: Iterable[ScoreRow] = ()) -> Board | None:
         overlap=tuple(overlap_of(context, (BASE, *([selection.model] if selection else ())))),
         front=front,
         searches=tuple(searches_of(context)),
+        gain_errors={role: pairs_of(kept, role, context).errors(BASE) for role in ROLES},
     )
 
 

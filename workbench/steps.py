@@ -26,6 +26,7 @@ from workbench.specs.project import Project
 from workbench.store import Artifact, Store, write_json, write_text
 
 if TYPE_CHECKING:
+    from workbench.board.paired import Pairs
     from workbench.data.grams import Index
     from workbench.scoring.answered import Task
     from workbench.scoring.harness import Harness, Settings
@@ -242,8 +243,12 @@ def run_choice(step: Step, context: Context, out: Path) -> None:
     scored: tuple[Scored, ...] = step.options["scored"]
     rows = [row for s in scored for row in rows_of(s, "validation", context)]
     candidates = list(step.spec["candidates"])
-    values = _values(scored, candidates, context) if step.kind == "select" else None
-    write_json(out / "selection.json", plain(choose(tidy(rows), BASE, candidates, rule_of(step.spec["rule"]), values)))
+    answers: dict[str, Any] = {}
+    if step.kind == "select":
+        answers["values"] = _values(scored, candidates, context)
+        answers["pairs"] = pairs_of(scored, "validation", context)
+    chosen = choose(tidy(rows), BASE, candidates, rule_of(step.spec["rule"]), **answers)
+    write_json(out / "selection.json", plain(chosen))
 
 
 def _values(
@@ -266,6 +271,14 @@ def _values(
             tried = context[one.model.inputs[0]].json("found.json")["tried"]
             found |= {f"{one.name}, candidate {each['number']}": {} for each in tried}
     return found
+
+
+def pairs_of(scored: Sequence[Scored], role: Role, context: Context) -> Pairs:
+    """What models answered in one role, as far as they are scored."""
+    from workbench.board.paired import Answered, Pairs
+
+    rows = {one.name: rows_of(one, role, context) for one in scored}
+    return Pairs({one.name: Answered(rows[one.name], items_of(one, role, context)) for one in scored if rows[one.name]})
 
 
 def items_of(scored: Scored, role: Role, context: Context) -> list[dict[str, Any]]:

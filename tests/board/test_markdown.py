@@ -36,7 +36,8 @@ def test_a_whole_page(row):
         "Metrics: acc (nli); bpb (notes)",
         "",
         "★ chosen, ○ baseline. Tables: percent ± standard error, best of a column in bold; sentences: scores from 0 to "
-        "1. #DG: tasks gained on. CV of gains: std / \\|mean\\| of the gains, lower is more even. ↓ lower is better.",
+        "1. ± of gains: paired, by the items that model and base both answered. #DG: tasks gained on. "
+        "CV of gains: std / \\|mean\\| of the gains, lower is more even. ↓ lower is better.",
         "",
         "## Unavailable",
         "",

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from workbench.board.paired import differences, mean_difference, written
+from workbench.board.paired import Answered, Pairs, differences, mean_difference, written
 from workbench.records import ScoreRow
 
 
@@ -30,6 +30,30 @@ def test_the_error_is_that_of_the_differences() -> None:
     assert found.stderr == pytest.approx(math.sqrt(sum((c - mean) ** 2 for c in changes) / 4 / 5))
     assert (found.n, found.better) == (5, None)
     assert written(found) == ("+40.0", "±24.5", "")
+
+
+def answered(*tasks: list[float]) -> Answered:
+    rows = [row(f"t{n}", sum(values) / len(values)) for n, values in enumerate(tasks)]
+    return Answered(rows, [item for n, values in enumerate(tasks) for item in items(f"t{n}", list(values))])
+
+
+def test_errors_of_means_are_paired_task_by_task() -> None:
+    pairs = Pairs(
+        {
+            "base": answered([0.0, 1.0, 0.0, 0.0], [1.0, 0.0, 0.0]),
+            "merge": answered([1.0, 1.0, 0.0, 0.0], [1.0, 0.0, 1.0]),
+            "same": answered([0.0, 1.0, 0.0, 0.0], [1.0, 0.0, 0.0]),
+            "fewer": answered([0.0, 1.0, 0.0, 0.0], [1.0, 0.0]),
+        }
+    )
+    # Differences 1 0 0 0, of variance 1/4 over 4, and 0 0 1, of variance 1/3 over 3.
+    expected = math.sqrt(1 / 16 + 1 / 9) / 2
+    assert pairs.stderr("merge", "base") == pytest.approx(expected)
+    assert pairs.stderr("base", "merge") == pytest.approx(expected)
+    assert pairs.stderr("same", "base") == 0
+    assert pairs.stderr("fewer", "base") is None, "not the same items"
+    assert pairs.stderr("unknown", "base") is None
+    assert pairs.errors("base") == {"merge": pytest.approx(expected), "same": 0}
 
 
 def test_bits_per_byte_is_a_ratio_whose_error_a_jackknife_confirms() -> None:

@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 
+from workbench.board.paired import Answered, Pairs
 from workbench.board.select import Rule, choose, rule_of
 from workbench.board.table import tidy
 from workbench.errors import UserError
@@ -23,6 +24,19 @@ def test_the_highest_mean_wins_and_every_other_gets_one_sentence(frame):
             "c", "mean 0.200 is 0.225 below the winner's 0.425 (standard error of the difference 0.020: beyond noise)"
         ),
     )
+
+
+def test_differences_are_judged_by_the_items_that_both_answered(row):
+    given = {"base": [0.0, 0.0, 0.0, 1.0], "a": [1.0, 1.0, 1.0, 1.0], "b": [1.0, 1.0, 0.0, 1.0]}
+    rows = {model: [row(model, "t", sum(values) / 4, 0.3, n=4)] for model, values in given.items()}
+    items = {
+        model: [{"task": "t", "doc_hash": str(n), "acc": value} for n, value in enumerate(values)]
+        for model, values in given.items()
+    }
+    pairs = Pairs({model: Answered(rows[model], items[model]) for model in given})
+    selection = choose(tidy(rows["base"] + rows["a"] + rows["b"]), "base", ["a", "b"], Rule(), pairs=pairs)
+    assert selection.reasons[1].startswith("gain over base +0.750 ± 0.250 (beyond noise)")
+    assert selection.rejected[0].reason.endswith("(standard error of the difference 0.250: within noise)")
 
 
 def test_reasons_say_how_many_were_compared_and_that_the_best_of_them_is_optimistic(frame):

@@ -138,6 +138,12 @@ def test_errors_and_gains_against_hand_computed_numbers(row):
     assert (base.gain, base.gain_stderr, base.datasets_gained, base.cv_of_gains) == (0.0, 0.0, 0, None)
 
 
+def test_the_error_of_a_gain_is_the_paired_one_where_it_is_known(frame):
+    base, merge, other = summarise(frame(base=[0.5], merge=[0.6], other=[0.6]), "base", {"merge": 0.004})
+    assert (base.gain_stderr, merge.gain_stderr) == (0, 0.004)
+    assert other.gain_stderr == pytest.approx(math.sqrt(2) * 0.02)
+
+
 def test_undefined_scores_are_left_out_not_counted_as_zero(frame):
     base, merge = summarise(frame(base=[0.5, 0.1, None], merge=[0.6, None, 0.9]), "base")
     assert merge.mean == pytest.approx(0.75)

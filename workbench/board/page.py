@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from workbench.board.numbers import MISSING
 from workbench.board.pareto import TradeOff
 from workbench.board.searched import Searched
-from workbench.records import ScoreRow, Selection, Unavailable
+from workbench.records import Role, ScoreRow, Selection, Unavailable
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,7 @@ class Board:
         overlap: What training corpora share with the items, as (whom it is about, sentence).
         front: Candidates of the choice on the Pareto front of mean against largest fall; empty where none is told.
         searches: What the run's searches tried.
+        gain_errors: Role -> model -> paired standard error of its gain, where the answers are at hand.
     """
 
     title: str
@@ -38,6 +39,7 @@ class Board:
     overlap: tuple[tuple[str, str], ...] = ()
     front: tuple[TradeOff, ...] = ()
     searches: tuple[Searched, ...] = ()
+    gain_errors: Mapping[Role, Mapping[str, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,34 @@ class Difference:
         return (self.value > 0) == self.higher_is_better
 
 
+@dataclass(frozen=True)
+class Answered:
+    """What one model was asked in one role: its scores, and the items behind them."""
+
+    rows: Sequence[ScoreRow]
+    items: Items
+
+
+class Pairs:
+    """Standard errors of the difference of two models' means over tasks, by the items that both answered."""
+
+    def __init__(self, answered: Mapping[str, Answered]) -> None:
+        self._answered = answered
+
+    def stderr(self, model: str, other: str) -> float | None:
+        """None unless both are known and every task in the mean is the mean of items that both answered."""
+        if model not in self._answered or other not in self._answered:
+            return None
+        ours, theirs = self._answered[model], self._answered[other]
+        found = mean_difference(differences(ours.rows, ours.items, theirs.rows, theirs.items))
+        return found and found[1]
+
+    def errors(self, other: str) -> dict[str, float]:
+        """Of all models against one, where they are known."""
+        found = {model: self.stderr(model, other) for model in self._answered if model != other}
+        return {model: stderr for model, stderr in found.items() if stderr is not None}
+
+
 def differences(rows: Sequence[ScoreRow], items: Items, others: Sequence[ScoreRow], their: Items) -> list[Difference]:
     """The difference on every task that both were asked, in the order of `rows`."""
     known = {row.task: row for row in others}

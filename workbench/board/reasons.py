@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from workbench.board.numbers import MISSING, count, difference_stderr, distance, noise, score, with_error
+from workbench.board.numbers import MISSING, count, distance, noise, score, with_error
 from workbench.board.summary import TIE, Summary
 
 TieBreak = Literal["cv_of_gains", "datasets_gained"]
@@ -24,6 +24,7 @@ class Contest:
         listed: How many candidates the run names.
         scored: How many of them have a validation score, whether or not they met the rule.
         tie_break: What decided between equal means.
+        stderrs: Of the difference of the winner's mean and each loser's; None where it is undefined.
         trust: How far the winner's mean can be trusted, from paired items; empty where only means are known.
     """
 
@@ -33,6 +34,7 @@ class Contest:
     listed: int
     scored: int
     tie_break: TieBreak
+    stderrs: Mapping[str, float | None]
     trust: tuple[str, ...] = ()
 
 
@@ -59,12 +61,13 @@ def why_chosen(contest: Contest) -> tuple[str, ...]:
     return tuple(sentence for sentence in sentences if sentence)
 
 
-def why_not(loser: Summary, winner: Summary, tie_break: TieBreak) -> str:
+def why_not(loser: Summary, contest: Contest) -> str:
     """Why a candidate that met the rule lost, in a sentence."""
+    winner = contest.winner
     below = mean_of(winner) - mean_of(loser)
     if below <= TIE:
-        return _lost_tie(loser, winner, tie_break)
-    stderr = difference_stderr(winner.mean_stderr, loser.mean_stderr)
+        return _lost_tie(loser, winner, contest.tie_break)
+    stderr = contest.stderrs[loser.model]
     trust = "standard error unknown"
     if stderr is not None:
         trust = f"standard error of the difference {stderr:.3f}: {noise(below, stderr)}"
@@ -128,7 +131,7 @@ def _tied(contest: Contest) -> str:
 
 
 def _noise(contest: Contest) -> str:
-    close = [one for one in contest.losers if _is_close(one, contest.winner)]
+    close = [one for one in contest.losers if _is_close(one, contest)]
     if not close:
         return ""
     are = "is" if len(close) == 1 else "are"
@@ -138,9 +141,8 @@ def _noise(contest: Contest) -> str:
     return f"{who} within noise of it: other items could have chosen another"
 
 
-def _is_close(loser: Summary, winner: Summary) -> bool:
-    stderr = difference_stderr(winner.mean_stderr, loser.mean_stderr)
-    return noise(mean_of(winner) - mean_of(loser), stderr) == "within noise"
+def _is_close(loser: Summary, contest: Contest) -> bool:
+    return noise(mean_of(contest.winner) - mean_of(loser), contest.stderrs[loser.model]) == "within noise"
 
 
 def _optimism(scored: int) -> str:

@@ -10,14 +10,15 @@ from workbench.board.numbers import count
 from workbench.board.page import Board, Item, Listing, RowName, Section
 from workbench.board.pareto import sentence
 from workbench.board.searches import report
-from workbench.board.summary import Summary, summarise
+from workbench.board.summary import NOTHING, Summary, summarise
 from workbench.board.table import for_role, score_rows, tidy
 from workbench.records import Role, ScoreRow
 
 ROLES: tuple[Role, ...] = ("test", "validation")
 LEGEND = (
     "★ chosen, ○ baseline. Tables: percent ± standard error, best of a column in bold; sentences: scores from 0 to 1. "
-    "#DG: tasks gained on. CV of gains: std / |mean| of the gains, lower is more even. ↓ lower is better."
+    "± of gains: paired, by the items that model and base both answered. #DG: tasks gained on. "
+    "CV of gains: std / |mean| of the gains, lower is more even. ↓ lower is better."
 )
 
 
@@ -60,7 +61,7 @@ def _section(board: Board, role: Role) -> Section:
     frame = for_role(tidy(board.rows), role)
     if frame.empty:
         return Section(_heading(board, role), f"No {role} score yet", (), (), ())
-    rows, summaries = score_rows(frame), summarise(frame, board.baseline)
+    rows, summaries = score_rows(frame), summarise(frame, board.baseline, board.gain_errors.get(role, NOTHING))
     tasks = measured_tasks(rows)
     unread = _by_task("Answers that could not be read, scored 0", [(row, row.unparsable or 0) for row in rows])
     cut = _by_task("Prompts cut from the left to fit the model's context", [(row, row.cut) for row in rows])

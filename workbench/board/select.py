@@ -11,12 +11,16 @@ from typing import Any, Literal
 
 from workbench.board.comparable import scores_in_mean
 from workbench.board.constraints import Failure, falls_too_far, gains_too_seldom, lacks_scores, nobody_passes
+from workbench.board.numbers import difference_stderr
+from workbench.board.paired import Pairs
 from workbench.board.reasons import Contest, TieBreak, mean_of, rank, why_chosen, why_not
-from workbench.board.summary import gains, summarise
+from workbench.board.summary import Summary, gains, summarise
 from workbench.board.table import Frame
 from workbench.board.winner import Values, sentences, winner
 from workbench.errors import UserError
 from workbench.records import Rejection, Selection
+
+NO_PAIRS = Pairs({})
 
 
 @dataclass(frozen=True)
@@ -45,8 +49,9 @@ def rule_of(declared: Mapping[str, Any]) -> Rule:
 
 
 def choose(
-    frame: Frame, baseline: str, candidates: Sequence[str], rule: Rule, values: Values | None = None
-) -> Selection:
+    frame: Frame, baseline: str, candidates: Sequence[str], rule: Rule, values: Values | None = None,
+    pairs: Pairs = NO_PAIRS,
+) -> Selection:  # fmt: skip
     """The best candidate under the rule, with reasons for it and one sentence for every other.
 
     Args:
@@ -56,6 +61,7 @@ def choose(
         rule: Constraints, measure and tie break.
         values: Candidate -> task -> item -> value of validation, also of candidates that a search tried and did not
             bring here. With these, reasons tell from paired items what the winner's mean is worth.
+        pairs: What baseline and candidates answered on validation; errors of differences are paired by it.
 
     Returns:
         The selection; its `rejected` holds the candidates that met the rule by rank, then the others as listed.
@@ -68,7 +74,7 @@ def choose(
     names = list(dict.fromkeys(candidates))
     if not names:
         raise UserError("There is no candidate to choose from. List at least one under `candidates` of the run file.")
-    summaries = {summary.model: summary for summary in summarise(frame, baseline)}
+    summaries = {summary.model: summary for summary in summarise(frame, baseline, pairs.errors(baseline))}
     failed = failures(names, frame, baseline, rule)
     ranked = rank([summaries[name] for name in names if not failed[name]], rule.tie_break)
     if not ranked:
@@ -76,13 +82,15 @@ def choose(
     best, *losers = ranked
     scored = sum(name in summaries for name in names)
     trust = _trust(values, [one.model for one in ranked]) if values else ()
+    stderrs = {one.model: _stderr_between(best, one, pairs) for one in losers}
+    contest = Contest(best, losers, baseline, len(names), scored, rule.tie_break, stderrs, trust)
     return Selection(
         model=best.model,
         model_id=best.model_id,
         value=mean_of(best),
-        reasons=why_chosen(Contest(best, losers, baseline, len(names), scored, rule.tie_break, trust)),
+        reasons=why_chosen(contest),
         rejected=(
-            *(Rejection(loser.model, why_not(loser, best, rule.tie_break)) for loser in losers),
+            *(Rejection(loser.model, why_not(loser, contest)) for loser in losers),
             *(Rejection(name, "; ".join(f.sentence for f in missed)) for name, missed in failed.items() if missed),
         ),
     )
@@ -98,6 +106,12 @@ def failures(names: Sequence[str], frame: Frame, baseline: str, rule: Rule) -> d
         )
         found[name] += falls_too_far(gains(scores, name, baseline), baseline, rule.max_drop)
     return found
+
+
+def _stderr_between(winner: Summary, loser: Summary, pairs: Pairs) -> float | None:
+    """Of the difference of their means: paired where both answered the same items, else as if unpaired."""
+    paired = pairs.stderr(winner.model, loser.model)
+    return difference_stderr(winner.mean_stderr, loser.mean_stderr) if paired is None else paired
 
 
 def _trust(values: Values, ranked: Sequence[str]) -> tuple[str, ...]:

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from workbench.board.comparable import Scores, defined, scores_in_mean
 from workbench.board.table import Frame
 from workbench.errors import UserError
 from workbench.records import ScoreRow
 
+NOTHING: Mapping[str, float] = MappingProxyType({})
 TIE = 1e-12
 """Means and gains closer than this differ by float rounding only."""
 
@@ -32,9 +34,9 @@ class Summary:
         tasks_scored: k, the tasks with a defined value.
         tasks_total: The tasks in the mean that any model of the frame has.
         gain: Mean difference from the baseline, over the tasks that both have; None if there is none.
-        gain_stderr: Standard error of `gain`, as if the two models had answered different items. They answer the same
-            ones, so it is conservative: the paired error is usually smaller. None if any standard error is undefined;
-            0 for the baseline itself.
+        gain_stderr: Standard error of `gain`: paired where the answers to the same items are known, else as if the two
+            models had answered different items, which is larger. None if any standard error is undefined; 0 for the
+            baseline itself.
         datasets_gained: #DG, the tasks whose score is strictly higher than the baseline's.
         datasets_compared: The tasks that both have.
         cv_of_gains: std(gains, ddof=1) / |mean(gains)|, low when the gain is spread evenly; None for fewer than two
@@ -54,8 +56,10 @@ class Summary:
     cv_of_gains: float | None
 
 
-def summarise(frame: Frame, baseline: str) -> list[Summary]:
+def summarise(frame: Frame, baseline: str, paired: Mapping[str, float] = NOTHING) -> list[Summary]:
     """A summary per model of a frame that holds one role, in the order in which the models first appear.
+
+    `paired` are standard errors of gains by the items that a model and the baseline both answered (`Pairs.errors`).
 
     Raises:
         ValueError: the frame mixes roles.
@@ -65,7 +69,7 @@ def summarise(frame: Frame, baseline: str) -> list[Summary]:
     require_baseline(scores, baseline)
     ids = dict(zip(frame["model"], frame["model_id"], strict=True))
     total = len({task for of_model in scores.values() for task in of_model})
-    return [_summary(model, str(ids[model]), scores, baseline, total) for model in scores]
+    return [_summary(model, str(ids[model]), scores, baseline, total, paired.get(model)) for model in scores]
 
 
 def gains(scores: Scores, model: str, baseline: str) -> dict[str, float]:
@@ -84,11 +88,12 @@ def require_baseline(scores: Scores, baseline: str) -> None:
         )
 
 
-def _summary(model: str, model_id: str, scores: Scores, baseline: str, total: int) -> Summary:
+def _summary(model: str, model_id: str, scores: Scores, baseline: str, total: int, paired: float | None) -> Summary:
     ours = [row for row in scores[model].values() if row.value is not None]
     values = [row.value for row in ours if row.value is not None]
     deltas = gains(scores, model, baseline)
     compared = [scores[name][task] for task in deltas for name in (model, baseline)]
+    unpaired = 0.0 if deltas and model == baseline else _stderr_of_mean(compared, len(deltas))
     return Summary(
         model=model,
         model_id=model_id,
@@ -97,7 +102,7 @@ def _summary(model: str, model_id: str, scores: Scores, baseline: str, total: in
         tasks_scored=len(ours),
         tasks_total=total,
         gain=math.fsum(deltas.values()) / len(deltas) if deltas else None,
-        gain_stderr=0.0 if deltas and model == baseline else _stderr_of_mean(compared, len(deltas)),
+        gain_stderr=unpaired if paired is None else paired,
         datasets_gained=sum(delta > 0 for delta in deltas.values()),
         datasets_compared=len(deltas),
         cv_of_gains=_coefficient_of_variation(list(deltas.values())),
