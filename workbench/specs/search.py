@@ -70,11 +70,11 @@ class Race(Spec):
     """
 
     mode: Literal["approximate", "strict", "halving"] = "approximate"
-    first: Annotated[float, Field(gt=0, le=1)] = 0.1
-    factor: Annotated[float, Field(gt=1)] = 2**0.5
-    risk: Annotated[float, Field(gt=0, lt=0.5)] = 0.01
+    first: Annotated[float, Field(gt=0, le=1)] = 0.2
+    factor: Annotated[float, Field(gt=1)] = 3.0
+    risk: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
     alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
-    budget: Annotated[float, Field(gt=0, le=1)] = 0.4
+    budget: Annotated[float, Field(gt=0, le=1)] = 0.55
 
     @model_validator(mode="after")
     def _reads_what_is_given(self) -> Self:
