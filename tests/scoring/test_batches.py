@@ -74,6 +74,13 @@ def test_every_row_is_in_one_batch_within_both_bounds(tokens: int, kept: int) ->
     assert len(list(itertools.groupby(shared))) == len(set(shared))  # each beginning is computed once
 
 
+def test_a_short_row_is_not_padded_to_a_long_one() -> None:
+    even, short = [row(*range(n, n + 500)) for n in range(3)], row(1, 2, 3)
+    assert [len(batch.rows) for batch in batches([*even, short], 2048, 10**6)] == [3, 1]
+    near = row(*range(7, 470))  # padding it costs less than a pass
+    assert [len(batch.rows) for batch in batches([*even, near], 2048, 10**6)] == [4]
+
+
 def test_no_rows_are_no_batch() -> None:
     assert list(batches([], 10, 10)) == []
     assert Batch((row(1, 2),)).prefix == ()

@@ -71,19 +71,24 @@ def batches(rows: Sequence[Row], tokens: int, kept: int) -> Iterator[Batch]:
     """Every row in one batch; batches of one family follow each other, the longest row first.
 
     A pass has at most `tokens` tokens with padding, and at most `kept` with the common beginning; at least one row.
+    Where rows grow shorter, another pass is started before the padding costs more than it does.
     """
     for shared, family in families(rows):
         batch: list[Row] = []
+        padding = 0
         for row in sorted(family, key=lambda row: -row.length):
             width = (batch[0] if batch else row).length - shared
+            padding += width + shared - row.length
             full = (len(batch) + 1) * width > tokens or (len(batch) + 1) * (width + shared) > kept
-            if batch and full:
+            if batch and (full or padding > tokens * PASS):
                 yield Batch(tuple(batch), shared)
-                batch = []
+                batch, padding = [], 0
             batch.append(row)
         yield Batch(tuple(batch), shared)
 
 
+PASS = 1 / 32
+"""What a pass costs besides its tokens, as a share of those that a full one has."""
 WORTH_SHARING = 32
 """A common beginning of fewer tokens is computed in every row."""
 
