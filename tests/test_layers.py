@@ -23,7 +23,7 @@ LAYER = {
     "publish": 3, "tasks": 3,
     "plan": 4,
     "limits": 5, "stand": 5,
-    "search": 6,
+    "context": 6, "search": 6,
     "steps": 7,
     "run": 8, "train": 8,
     "score": 9,

@@ -21,12 +21,13 @@ import torch
 from safetensors import SafetensorError
 
 from workbench.cli import main as cli
+from workbench.context import Context
 from workbench.merging.fold import fold
 from workbench.plan import Plan, Step, plan
 from workbench.results import finish
 from workbench.run import Walk, walk
 from workbench.specs.project import load_run
-from workbench.steps import EXECUTORS, Context
+from workbench.steps import EXECUTORS
 from workbench.store import MANIFEST, Store
 
 

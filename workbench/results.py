@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from workbench.context import Context, items_of, rows_of, scored_items, selection_of
 from workbench.ids import Plain, content_id
 from workbench.plan import ROLES, Plan, Step
 from workbench.records import CleanScore, Overlap, ScoreRow, SharedItem, plain
 from workbench.run import Walk
 from workbench.specs.expand import BASE
-from workbench.steps import Context, items_of, pairs_of, rows_of, selection_of, write_handoff
+from workbench.steps import write_handoff
 from workbench.store import Store, write_json, write_text
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ def board_of(context: Context, extra: Iterable[ScoreRow] = ()) -> Board | None:
     """
     from workbench.alignment.bundle import shortened
     from workbench.board.page import Board
+    from workbench.board.paired import Pairs
     from workbench.board.pareto import front_of
     from workbench.board.select import rule_of
     from workbench.board.table import tidy
@@ -113,7 +115,7 @@ def board_of(context: Context, extra: Iterable[ScoreRow] = ()) -> Board | None:
         overlap=tuple(overlap_of(context, (BASE, *([selection.model] if selection else ())))),
         front=front,
         searches=tuple(searches_of(context)),
-        gain_errors={role: pairs_of(kept, role, context).errors(BASE) for role in ROLES},
+        gain_errors={role: Pairs(scored_items(kept, role, context)).errors(BASE) for role in ROLES},
     )
 
 

@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from workbench.context import Context, licences
 from workbench.errors import WorkbenchError
 from workbench.ids import SHORT
 from workbench.memory import give_back
@@ -15,7 +16,7 @@ from workbench.plan import Plan, Step
 from workbench.progress import Progress, silent
 from workbench.provenance import capture
 from workbench.records import Outcome
-from workbench.steps import EXECUTORS, Context, licences
+from workbench.steps import EXECUTORS
 from workbench.store import Store, disk_full, write_text
 
 

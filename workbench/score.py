@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from workbench.context import Context
 from workbench.data.reading import licence_of
 from workbench.errors import UserError
 from workbench.ids import folder_sha256
@@ -19,7 +19,7 @@ from workbench.specs.models import BaseSpec
 from workbench.specs.project import Project, kind_of, load_base, load_expert
 from workbench.specs.run import Asking
 from workbench.specs.suite import SuiteSpec
-from workbench.steps import Context, base_files, folded, harness_of, made, take_shipped, write_scores
+from workbench.steps import base_files, folded, harness_of, made, take_shipped, write_scores
 from workbench.store import Artifact, Store
 from workbench.tasks import tasks_of
 from workbench.train import training_plan
@@ -49,7 +49,7 @@ class Card:
 
     def items(self) -> list[dict[str, Any]]:
         """One record an item, in the order in which they were asked."""
-        return [json.loads(line) for line in (self.artifact.path / "items.jsonl").read_text().splitlines()]
+        return self.artifact.json_lines("items.jsonl")
 
 
 def find_model(given: str, project: Project, store: Store) -> Model:

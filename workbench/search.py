@@ -81,6 +81,11 @@ def _score(entry: Entry, leader: float | None) -> float | None:
     return entry.last.score
 
 
+def _against_leader(fared: Challenge) -> float | None:
+    """The same for a candidate that was raced against the best so far."""
+    return _score(fared.entry, fared.leader.score if fared.leader else None)
+
+
 def _leader_of(entry: Entry, record: RaceRecord) -> float | None:
     """The score over all items of who led when a candidate was last compared; None if that one was stopped later on."""
     leader = next((one.leader for one in record.rounds if one.number == entry.round), None)
@@ -138,7 +143,7 @@ class _Hunt:
         for name, recipe in baselines(self._space):
             fared = self._challenge(name, (recipe,), self._first)
             self._first += 1
-            if (score := _score(fared.entry, fared.leader.score if fared.leader else None)) is not None:
+            if (score := _against_leader(fared)) is not None:
                 self._baselines[name] = score
 
     def in_time(self) -> bool:
@@ -155,8 +160,8 @@ class _Hunt:
         except ValueError as error:
             return _no_merge(asked, error)
         fared = self._challenge(_name(asked.number), recipes, self._first + asked.number)
-        score = _score(fared.entry, fared.leader.score if fared.leader else None)
-        return self._tried(asked, recipes, fared.entry, score, fared.values, time.monotonic() - started)
+        seconds = time.monotonic() - started
+        return self._tried(asked, recipes, fared.entry, _against_leader(fared), fared.values, seconds)
 
     def race(self, known: Sequence[Asked]) -> Iterator[Tried]:
         """Take candidates through the rounds side by side. Every decision goes into `race.json`."""

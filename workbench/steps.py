@@ -9,44 +9,29 @@ import json
 import shutil
 import statistics
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from workbench.context import Context, licences, rows_of, scored_items, selection_of
 from workbench.errors import StepFailed
 from workbench.ids import SHORT, file_sha256
 from workbench.limits import Limits
-from workbench.plan import PREFERENCES, ROLES, Excluded, Plan, Scored, Step, data_file, merge_step
+from workbench.plan import ROLES, Excluded, Scored, Step, data_file, merge_step
 from workbench.progress import Progress
 from workbench.provenance import capture, commit
-from workbench.records import Rejection, Role, ScoreRow, Selection, plain
+from workbench.records import plain
 from workbench.specs.expand import BASE
 from workbench.specs.merge import MergeSpec
 from workbench.specs.project import Project
 from workbench.store import Artifact, Store, write_json, write_text
 
 if TYPE_CHECKING:
-    from workbench.board.paired import Pairs
     from workbench.data.grams import Index
     from workbench.scoring.answered import Task
     from workbench.scoring.harness import Harness, Settings
 
 Hashes = Mapping[str, str]
 """Files that a step wrote and hashed on the way: name -> sha256."""
-
-
-@dataclass
-class Context:
-    """What steps share while a run goes on: the plan, the store, artifacts by step id, and the harness once built."""
-
-    plan: Plan
-    store: Store
-    progress: Progress
-    artifacts: dict[str, Artifact] = field(default_factory=dict)
-    harness: Harness | None = None
-
-    def __getitem__(self, step_id: str) -> Artifact:
-        return self.artifacts[step_id]
 
 
 def made(step: Step, store: Store, write: Callable[[Path], Hashes | None], sources: tuple[str, ...] = ()) -> Artifact:
@@ -177,7 +162,7 @@ def _limits(step: Step, context: Context) -> Limits | None:
         return None
     rule: Mapping[str, Any] = step.spec["rule"]
     base = next(scored for scored in context.plan.board if scored.name == BASE)
-    answers = _values([base], [BASE], context)[BASE]
+    answers = scored_items([base], "validation", context)[BASE].values()
     scores = {task: statistics.fmean(values.values()) for task, values in answers.items()}
     return Limits(BASE, scores, rule.get("at_least", {}).get("datasets_gained", 0), rule.get("max_drop"))
 
@@ -237,6 +222,7 @@ def _asked(step: Step) -> tuple[list[Task], Settings]:
 
 def run_choice(step: Step, context: Context, out: Path) -> None:
     """Choose among candidates by validation rows alone; for a pick no constraint can fail."""
+    from workbench.board.paired import Pairs
     from workbench.board.select import choose, rule_of
     from workbench.board.table import tidy
 
@@ -245,62 +231,21 @@ def run_choice(step: Step, context: Context, out: Path) -> None:
     candidates = list(step.spec["candidates"])
     answers: dict[str, Any] = {}
     if step.kind == "select":
-        answers["values"] = _values(scored, candidates, context)
-        answers["pairs"] = pairs_of(scored, "validation", context)
+        items = scored_items(scored, "validation", context)
+        chosen_from = {name: items[name].values() for name in candidates if name in items}
+        answers = {"values": chosen_from | _tried(scored, context), "pairs": Pairs(items)}
     chosen = choose(tidy(rows), BASE, candidates, rule_of(step.spec["rule"]), **answers)
     write_json(out / "selection.json", plain(chosen))
 
 
-def _values(
-    scored: Sequence[Scored], candidates: Sequence[str], context: Context
-) -> dict[str, dict[str, dict[int, float]]]:
-    """What every candidate answered on validation; of those that a search tried, that they were tried."""
+def _tried(scored: Sequence[Scored], context: Context) -> dict[str, dict[str, dict[int, float]]]:
+    """The candidates that searches tried, of which nothing is known here but that they were."""
     found: dict[str, dict[str, dict[int, float]]] = {}
     for one in scored:
-        score = one.scores["validation"]
-        if one.name not in candidates or score.id not in context.artifacts:
-            continue
-        metrics = {task["name"]: task["metric"] for task in score.spec["tasks"] if task["in_mean"]}
-        found[one.name] = {name: {} for name in metrics}
-        for item in items_of(one, "validation", context):
-            value = item.get(metrics.get(item["task"], ""))
-            if isinstance(value, int | float):
-                of_task = found[one.name][item["task"]]
-                of_task[len(of_task)] = float(value)
-        if "search" in one.model.options:
+        if "search" in one.model.options and one.scores["validation"].id in context.artifacts:
             tried = context[one.model.inputs[0]].json("found.json")["tried"]
             found |= {f"{one.name}, candidate {each['number']}": {} for each in tried}
     return found
-
-
-def pairs_of(scored: Sequence[Scored], role: Role, context: Context) -> Pairs:
-    """What models answered in one role, as far as they are scored."""
-    from workbench.board.paired import Answered, Pairs
-
-    rows = {one.name: rows_of(one, role, context) for one in scored}
-    return Pairs({one.name: Answered(rows[one.name], items_of(one, role, context)) for one in scored if rows[one.name]})
-
-
-def items_of(scored: Scored, role: Role, context: Context) -> list[dict[str, Any]]:
-    """What a model answered to every item, in one role."""
-    lines = (context[scored.scores[role].id].path / "items.jsonl").read_text().splitlines()
-    return [json.loads(line) for line in lines]
-
-
-def rows_of(scored: Scored, role: Role, context: Context) -> list[ScoreRow]:
-    """Rows of a model in one role, under the name it has in this run; none while it is not scored, or never will be."""
-    step = scored.scores.get(role)
-    artifact = context.artifacts.get(step.id) if step else None
-    if artifact is None:
-        return []
-    return [ScoreRow(**{**row, "model": scored.name, "role": role}) for row in artifact.json("scores.json")]
-
-
-def selection_of(artifact: Artifact) -> Selection:
-    """The selection that a select or pick step wrote."""
-    raw = artifact.json("selection.json")
-    rejected = tuple(Rejection(**one) for one in raw["rejected"])
-    return Selection(**{**raw, "reasons": tuple(raw["reasons"]), "rejected": rejected})
 
 
 def run_align(step: Step, context: Context, out: Path) -> None:
@@ -330,18 +275,6 @@ def write_handoff(context: Context, out: Path) -> None:
     sft_data, dpo_data = (data_file(stage, declared.file) for stage in (handoff.sft, handoff.dpo))
     places = Places(declared.file, context.store.root, sft_data, dpo_data, declared.limit)
     write_bundle(chosen, handoff, places, out)
-
-
-def licences(plan: Plan) -> tuple[str, ...]:
-    """Licences of the base and of every source that an expert of the run read, each once."""
-    from workbench.data.reading import licence_of
-
-    found = [f"{plan.declared.run.base}: {plan.declared.base.licence}"]
-    for expert in plan.declared.experts.values():
-        found += [licence_of(corpus) for corpus in expert.corpora]
-    if plan.align is not None:
-        found.append(f"{PREFERENCES.name}: CC0 (synthetic, written for this project)")
-    return tuple(dict.fromkeys(found))
 
 
 EXECUTORS: Mapping[str, Callable[[Step, Context, Path], Hashes | None]] = {

@@ -37,6 +37,10 @@ class Artifact:
         """A JSON file of the artifact."""
         return json.loads((self.path / name).read_text())
 
+    def json_lines(self, name: str) -> list[dict[str, Any]]:
+        """The records of a file with one JSON object a line."""
+        return [json.loads(line) for line in (self.path / name).read_text().splitlines()]
+
 
 class Store:
     """Artifacts by content id, in `root/store/<kind>/<name>-<short id>/`."""

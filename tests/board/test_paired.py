@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from workbench.board.paired import Answered, Pairs, differences, mean_difference, written
+from workbench.board.paired import Pairs, ScoredItems, differences, mean_difference, written
 from workbench.records import ScoreRow
 
 
@@ -32,9 +32,9 @@ def test_the_error_is_that_of_the_differences() -> None:
     assert written(found) == ("+40.0", "±24.5", "")
 
 
-def answered(*tasks: list[float]) -> Answered:
+def answered(*tasks: list[float]) -> ScoredItems:
     rows = [row(f"t{n}", sum(values) / len(values)) for n, values in enumerate(tasks)]
-    return Answered(rows, [item for n, values in enumerate(tasks) for item in items(f"t{n}", list(values))])
+    return ScoredItems(rows, [item for n, values in enumerate(tasks) for item in items(f"t{n}", list(values))])
 
 
 def test_errors_of_means_are_paired_task_by_task() -> None:

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from workbench.board.paired import Answered, Pairs
+from workbench.board.paired import Pairs, ScoredItems
 from workbench.board.select import Rule, choose, rule_of
 from workbench.board.table import tidy
 from workbench.errors import UserError
@@ -33,7 +33,7 @@ def test_differences_are_judged_by_the_items_that_both_answered(row):
         model: [{"task": "t", "doc_hash": str(n), "acc": value} for n, value in enumerate(values)]
         for model, values in given.items()
     }
-    pairs = Pairs({model: Answered(rows[model], items[model]) for model in given})
+    pairs = Pairs({model: ScoredItems(rows[model], items[model]) for model in given})
     selection = choose(tidy(rows["base"] + rows["a"] + rows["b"]), "base", ["a", "b"], Rule(), pairs=pairs)
     assert selection.reasons[1].startswith("gain over base +0.750 ± 0.250 (beyond noise)")
     assert selection.rejected[0].reason.endswith("(standard error of the difference 0.250: within noise)")

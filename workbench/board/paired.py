@@ -40,30 +40,41 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class Answered:
-    """What one model was asked in one role: its scores, and the items behind them."""
+class ScoredItems:
+    """Scores of one model in one role, and the items behind them."""
 
     rows: Sequence[ScoreRow]
     items: Items
+
+    def values(self) -> dict[str, dict[int, float]]:
+        """Task in the mean -> place among the task's items -> value of its metric; items without one are left out."""
+        metrics = {row.task: row.metric for row in self.rows if row.in_mean}
+        found: dict[str, dict[int, float]] = {task: {} for task in metrics}
+        for item in self.items:
+            value = item.get(metrics.get(item["task"], ""))
+            if isinstance(value, int | float):
+                of_task = found[item["task"]]
+                of_task[len(of_task)] = float(value)
+        return found
 
 
 class Pairs:
     """Standard errors of the difference of two models' means over tasks, by the items that both answered."""
 
-    def __init__(self, answered: Mapping[str, Answered]) -> None:
-        self._answered = answered
+    def __init__(self, scored: Mapping[str, ScoredItems]) -> None:
+        self._scored = scored
 
     def stderr(self, model: str, other: str) -> float | None:
         """None unless both are known and every task in the mean is the mean of items that both answered."""
-        if model not in self._answered or other not in self._answered:
+        if model not in self._scored or other not in self._scored:
             return None
-        ours, theirs = self._answered[model], self._answered[other]
+        ours, theirs = self._scored[model], self._scored[other]
         found = mean_difference(differences(ours.rows, ours.items, theirs.rows, theirs.items))
         return found and found[1]
 
     def errors(self, other: str) -> dict[str, float]:
         """Of all models against one, where they are known."""
-        found = {model: self.stderr(model, other) for model in self._answered if model != other}
+        found = {model: self.stderr(model, other) for model in self._scored if model != other}
         return {model: stderr for model, stderr in found.items() if stderr is not None}
 
 

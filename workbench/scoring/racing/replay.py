@@ -8,15 +8,11 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import TypeAlias
 
-from workbench.scoring.racing.race import race
+from workbench.scoring.racing.race import TIE, race
 from workbench.scoring.racing.settings import Settings
 
 Table: TypeAlias = Mapping[str, Mapping[str, Sequence[float]]]
 """Candidate -> task -> value of every item. All candidates have the same tasks and items."""
-
-
-EQUAL = 1e-9
-"""Scores that differ by less are equal: means of the same values in another order."""
 
 
 @dataclass(frozen=True)
@@ -62,4 +58,4 @@ def _outcome(table: Table, settings: Settings) -> tuple[float, float, bool]:
     record = race(names, sizes, ask, settings).record
     best = race(names, sizes, ask, dataclasses.replace(settings, first=1.0)).record
     regret = best.score - record.score
-    return regret, record.share, best.winner == record.winner or regret < EQUAL
+    return regret, record.share, best.winner == record.winner or regret <= TIE
